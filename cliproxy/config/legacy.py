@@ -1,0 +1,157 @@
+"""Keys of older files, migrated in the tree before it is validated (config.md 6.2, 6.3; design D13).
+
+Nothing here touches the file: the migrated content reaches it at the next save.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from cliproxy.config.document import Document, Scalar
+
+ANTIGRAVITY_ALIASES: tuple[tuple[str, str], ...] = (
+    ("rev19-uic3-1p", "gemini-2.5-computer-use-preview-10-2025"),
+    ("gemini-3-pro-image", "gemini-3-pro-image-preview"),
+    ("gemini-3-pro-high", "gemini-3-pro-preview"),
+    ("gemini-3-flash", "gemini-3-flash-preview"),
+    ("claude-sonnet-4-5", "gemini-claude-sonnet-4-5"),
+    ("claude-sonnet-4-5-thinking", "gemini-claude-sonnet-4-5-thinking"),
+    ("claude-opus-4-5-thinking", "gemini-claude-opus-4-5-thinking"),
+)
+"""(upstream name, client alias) of the antigravity channel when the file says nothing (config.md 6.2)."""
+
+Tree = dict[str, Any]
+
+
+def migrate(document: Document) -> bool:
+    """Fold legacy keys into their successors; True when one of config.md 6.3 (1 to 4) changed anything."""
+    tree = document.tree
+    _migrate_aliases(document)
+    changed = _migrate_keys(tree) if _types_fit(tree) else False
+    _fold_auth(tree)
+    return changed
+
+
+def _text(value: Any) -> str:
+    return value.text.strip() if isinstance(value, Scalar) else ""
+
+
+def _alias(name: str, alias: str, fork: bool = False) -> Tree:
+    item: Tree = {"name": Scalar(name), "alias": Scalar(alias)}
+    return {**item, "fork": Scalar("true", "bool")} if fork else item
+
+
+def _migrate_aliases(document: Document) -> None:
+    tree = document.tree
+    old = tree.pop("oauth-model-mappings", None)
+    if "oauth-model-alias" in document.explicit:
+        return
+    if old is None:
+        defaults = [] if "oauth-model-mappings" in document.explicit else list(ANTIGRAVITY_ALIASES)
+        if defaults and not document.empty:
+            tree["oauth-model-alias"] = {"antigravity": [_alias(*pair) for pair in defaults]}
+        return
+    if isinstance(old, dict) and (converted := dict(_channels(old))):
+        tree["oauth-model-alias"] = converted
+
+
+def _channels(old: Tree) -> Iterator[tuple[str, list[Tree]]]:
+    for channel, entries in old.items():
+        key = channel.strip().lower()
+        items = [item for entry in (entries if isinstance(entries, list) else []) if (item := _converted(entry, key))]
+        if items and key == "antigravity":
+            known = {_text(item["name"]) for item in items}
+            items += [_alias(name, alias) for name, alias in ANTIGRAVITY_ALIASES if name not in known]
+        if key and items:
+            yield key, items
+
+
+def _converted(entry: Any, channel: str) -> Tree | None:
+    if not isinstance(entry, dict):
+        return None
+    members = {key.lower(): value for key, value in entry.items()}
+    name, alias = _text(members.get("name")), _text(members.get("alias"))
+    if not name or not alias:
+        return None
+    if channel == "antigravity":  # the old built-in aliases became real upstream names
+        name = {old: new for new, old in ANTIGRAVITY_ALIASES}.get(name, name)
+    return _alias(name, alias, _text(members.get("fork")).lower() == "true")
+
+
+def _types_fit(tree: Tree) -> bool:
+    """One wrong type among the legacy keys 1 to 4 and all of them are ignored (config.md 6.3)."""
+    wanted = {
+        "generative-language-api-key": list,
+        "amp-upstream-url": Scalar,
+        "amp-upstream-api-key": Scalar,
+        "amp-restrict-management-to-localhost": Scalar,
+        "amp-model-mappings": list,
+    }
+    fits = all(isinstance(tree[key], kind) for key, kind in wanted.items() if key in tree)
+    flag = tree.get("amp-restrict-management-to-localhost")
+    fits = fits and (flag is None or getattr(flag, "type", "") == "bool")
+    keys = (provider.get("api-keys") for provider in _compat(tree))
+    return fits and all(value is None or isinstance(value, list) for value in keys)
+
+
+def _compat(tree: Tree) -> list[Tree]:
+    providers = tree.get("openai-compatibility")
+    return [item for item in providers if isinstance(item, dict)] if isinstance(providers, list) else []
+
+
+def _migrate_keys(tree: Tree) -> bool:
+    changed = _generative_language(tree)
+    for provider in _compat(tree):
+        changed |= _compat_keys(provider)
+    return _amp(tree) or changed
+
+
+def _generative_language(tree: Tree) -> bool:
+    entries = tree.get("gemini-api-key")
+    known = {_text(e.get("api-key")) for e in entries if isinstance(e, dict)} if isinstance(entries, list) else set()
+    new = [{"api-key": Scalar(key)} for item in tree.get("generative-language-api-key", []) if (key := _text(item))]
+    new = [entry for entry in new if entry["api-key"].text not in known]
+    if new:
+        tree["gemini-api-key"] = [*(entries if isinstance(entries, list) else []), *new]
+    return bool(new)
+
+
+def _compat_keys(provider: Tree) -> bool:
+    entries = provider.get("api-key-entries")
+    entries = entries if isinstance(entries, list) else []
+    known = {_text(entry.get("api-key")) for entry in entries if isinstance(entry, dict)}
+    new = [{"api-key": Scalar(key)} for item in provider.pop("api-keys", []) if (key := _text(item)) not in known]
+    if new:
+        provider["api-key-entries"] = [*entries, *new]
+    return bool(new)
+
+
+def _amp(tree: Tree) -> bool:
+    section = tree.get("ampcode", {})
+    if not isinstance(section, dict):
+        return False
+    before = dict(section)
+    for old, new in (("amp-upstream-url", "upstream-url"), ("amp-upstream-api-key", "upstream-api-key")):
+        if old in tree and not _text(section.get(new)):
+            section[new] = tree[old]
+    if tree.get("amp-model-mappings") and not section.get("model-mappings"):
+        section["model-mappings"] = tree["amp-model-mappings"]
+    if "amp-restrict-management-to-localhost" in tree:
+        section["restrict-management-to-localhost"] = tree["amp-restrict-management-to-localhost"]
+    if section:
+        tree["ampcode"] = section
+    return section != before
+
+
+def _fold_auth(tree: Tree) -> None:
+    """The first inline provider of an ``auth`` block supplies the keys when there are none (config.md 6.3, 5)."""
+    block = tree.pop("auth", None)
+    if not isinstance(block, dict) or tree.get("api-keys"):
+        return
+    for provider in block.get("providers") or []:
+        if isinstance(provider, dict) and _text(provider.get("type")) == "config-api-key":
+            keys = provider.get("api-keys")
+            if isinstance(keys, list) and keys:
+                tree["api-keys"] = keys
+            return

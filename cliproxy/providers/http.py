@@ -1,0 +1,223 @@
+"""Calls to upstreams: which way out, the two time limits, redirects, decoding, and one border for foreign errors.
+
+``HttpClient`` is the only thing in providers that knows `requests` and urllib3. Everything it raises is an
+``UpstreamError`` (providers.md 2 and 4).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
+from urllib.parse import urljoin, urlsplit
+
+from requests.utils import should_bypass_proxies
+from urllib3.exceptions import ReadTimeoutError
+from urllib3.response import BaseHTTPResponse
+
+from cliproxy.config.settings import Settings, TimeLimits
+from cliproxy.errors import FirstByteTimeout, UpstreamStatus, UpstreamTransport
+from cliproxy.providers.source import TRANSPORT_FAULTS, BodySource
+from cliproxy.providers.transport import Transport, tls_context
+
+log = logging.getLogger(__name__)
+
+_PROXY_SCHEMES = {"http", "https", "socks5", "socks5h"}
+_MAX_TRANSPORTS = 64
+_MAX_REDIRECTS = 5
+_MAX_ERROR_BODY = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One upstream request. ``proxy_url`` is the credential's own proxy, empty = the global one."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | None
+    limits: TimeLimits
+    proxy_url: str = ""
+    method: str = "POST"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole 2xx answer, decoded. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class HttpClient:
+    """Sends requests through kept-alive connections, one ``Transport`` per proxy."""
+
+    def __init__(self, settings: Callable[[], Settings], environment: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._environment = {name.lower(): value for name, value in environment.items() if value}
+        self._context = tls_context()
+        self._transports: dict[str, Transport] = {}
+        self._warned: set[str] = set()
+
+    def __repr__(self) -> str:
+        return f"<HttpClient {list(self._transports.values())}>"
+
+    def fetch(self, request: Outgoing) -> Reply:
+        """Send and read the whole answer.
+
+        :raises UpstreamStatus: any answer outside 200-299, with its body as text.
+        :raises UpstreamError: transport faults and time limits.
+        """
+        response, source = self._open(request)
+        body = source.read_all()
+        return Reply(response.status, {name.lower(): value for name, value in response.headers.items()}, body)
+
+    def stream(self, request: Outgoing) -> BodySource:
+        """Send and return the body's source once the status is known to be 2xx. Raises as ``fetch``."""
+        return self._open(request)[1]
+
+    def transport(self, proxy_url: str, url: str) -> Transport:
+        """The connections to use for ``url`` by a credential with ``proxy_url`` (config.md 22.1)."""
+        proxy = self._usable(proxy_url) or self._usable(self._settings().proxy_url) or self._environment_proxy(url)
+        transport = self._transports.get(proxy)
+        if transport is None:
+            if len(self._transports) >= _MAX_TRANSPORTS:
+                self._transports.pop(next(iter(self._transports))).close()
+            transport = self._transports[proxy] = Transport(self._context, proxy)
+        return transport
+
+    def close(self) -> None:
+        """Close all idle connections."""
+        for transport in self._transports.values():
+            transport.close()
+        self._transports.clear()
+
+    def _open(self, request: Outgoing) -> tuple[BaseHTTPResponse, BodySource]:
+        started = time.monotonic()
+        for _ in range(_MAX_REDIRECTS + 1):
+            response = self._exchange(request)
+            source = BodySource(response, request.limits, started)
+            status = response.status
+            if 200 <= status < 300:
+                return response, source
+            location = response.headers.get("location")
+            if status in (301, 302, 303, 307, 308) and location:
+                source.close()
+                request = _redirected(request, status, location)
+                continue
+            raise _status_error(response, source)
+        raise UpstreamTransport(f"too many redirects at {request.url}")
+
+    def _exchange(self, request: Outgoing) -> BaseHTTPResponse:
+        transport = self.transport(request.proxy_url, request.url)
+        made = transport.connections_made(request.url)
+        try:
+            return self._attempt(transport, request)
+        except UpstreamTransport as error:
+            # A kept-alive connection that the upstream had closed meanwhile: nothing was answered on it, and the
+            # request never began there. Once more on a fresh one.
+            stale = isinstance(error.__cause__, Exception) and "closed connection without response" in str(error)
+            if not stale or transport.connections_made(request.url) != made:
+                raise
+            return self._attempt(transport, request)
+
+    @staticmethod
+    def _attempt(transport: Transport, request: Outgoing) -> BaseHTTPResponse:
+        limit = request.limits.first_byte
+        try:
+            return transport.exchange(request.method, request.url, request.headers, request.body, limit or None)
+        except ReadTimeoutError as error:
+            raise FirstByteTimeout(limit) from error
+        except TRANSPORT_FAULTS as error:
+            raise UpstreamTransport(_describe(error, request.url)) from error
+        except ValueError as error:  # an unusable URL or header value
+            raise UpstreamTransport(f"cannot send request to {_place(request.url)}: {error}") from error
+
+    def _usable(self, proxy_url: str) -> str:
+        """The proxy in the form our transports take; empty when there is none or it makes no sense."""
+        proxy = proxy_url.strip()
+        if not proxy:
+            return ""
+        try:
+            parts = urlsplit(proxy)
+            usable = parts.scheme.lower() in _PROXY_SCHEMES and bool(parts.hostname) and (parts.port or 1) > 0
+        except ValueError:
+            usable = False
+        if not usable:
+            self._warn_once(proxy)
+            return ""
+        scheme = {"socks5": "socks5h"}.get(parts.scheme.lower(), parts.scheme.lower())
+        return scheme + proxy[len(parts.scheme) :]
+
+    def _warn_once(self, proxy: str) -> None:
+        if proxy not in self._warned and len(self._warned) < 1000:
+            self._warned.add(proxy)
+            scheme = proxy.split("://", 1)[0] if "://" in proxy else "none"
+            log.warning("proxy-url with unusable scheme or host ignored (scheme %s): direct connection", scheme[:20])
+
+    def _environment_proxy(self, url: str) -> str:
+        environment = self._environment
+        scheme = "https" if url.startswith("https") else "http"
+        proxy = environment.get(f"{scheme}_proxy", "")
+        if not proxy or should_bypass_proxies(url, no_proxy=environment.get("no_proxy", "")):
+            return ""
+        return self._usable(proxy if "://" in proxy else f"http://{proxy}")
+
+
+def _redirected(request: Outgoing, status: int, location: str) -> Outgoing:
+    """The request that follows a redirect: 307 and 308 repeat it, the others become GET; secrets stay at home."""
+    url = urljoin(request.url, location)
+    headers, same_host = dict(request.headers), urlsplit(url)[:2] == urlsplit(request.url)[:2]
+    if not same_host:
+        headers = {name: value for name, value in headers.items() if not _is_secret(name)}
+    if status in (307, 308):
+        return replace(request, url=url, headers=headers)
+    headers.pop("Content-Type", None)
+    return replace(request, url=url, headers=headers, method="GET", body=None)
+
+
+def _is_secret(name: str) -> bool:
+    return name.lower() in ("authorization", "x-api-key", "x-goog-api-key", "cookie")
+
+
+def _status_error(response: BaseHTTPResponse, source: BodySource) -> UpstreamStatus:
+    """An answer outside 200-299: its body is the text, byte for byte (providers.md 4)."""
+    status = response.status
+    try:
+        body = source.read_all()[:_MAX_ERROR_BODY].decode("utf-8", "replace")
+    except Exception as error:  # the status says more than a body that cannot be read
+        log.debug("error body of status %d could not be read: %s", status, error)
+        body = ""
+    wait = parse_retry_after(response.headers.get("retry-after", "")) if status == 429 else None
+    return UpstreamStatus(body if body.strip() else f"status {status}", status=status, retry_after=wait)
+
+
+def parse_retry_after(value: str, now: float | None = None) -> float | None:
+    """Seconds of a Retry-After header (a number or an HTTP date), None when absent or senseless."""
+    value = value.strip()
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, TypeError):
+        return None
+    return max(0.0, moment.timestamp() - (time.time() if now is None else now))
+
+
+def _place(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def _describe(error: Exception, url: str) -> str:
+    """What a person needs: where, and the innermost reason; never the whole URL (it may hold a key)."""
+    reason: BaseException = error
+    while isinstance(inner := getattr(reason, "reason", None) or reason.__cause__, BaseException):
+        reason = inner
+    return f"cannot reach {_place(url)}: {reason}"

@@ -1,0 +1,187 @@
+"""The way of every model request through ``web``: who asks, what for, then the pool, then the writer (design 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gevent
+from flask import Response
+
+from cliproxy.errors import CliproxyError
+from cliproxy.providers.base import Answer, Call
+from cliproxy.records.applog import current_request_id
+from cliproxy.web.authentication import Principal
+from cliproxy.web.bodies import read_json
+from cliproxy.web.disconnect import ClientWatch
+from cliproxy.web.protocols import JSON, Protocol
+from cliproxy.web.services import Services
+from cliproxy.web.streaming import Convert, Framing, SseFraming, StreamWriter, json_body, start_with_retries
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One authenticated request with its body, before its model is resolved."""
+
+    environ: Mapping[str, Any]
+    principal: Principal
+    payload: bytes
+    body: dict[str, Any]
+
+
+def arrive(services: Services, environ: Mapping[str, Any], principal: Principal) -> Arrival:
+    """Read the body of an authenticated request.
+
+    :raises RequestError: a body that cannot be used.
+    """
+    payload, body = read_json(environ, services.settings().max_request_body_mb << 20)
+    return Arrival(environ, principal, payload, body)
+
+
+class Execution:
+    """Runs one request of one protocol against the pool."""
+
+    def __init__(self, services: Services, protocol: Protocol, arrival: Arrival) -> None:
+        self._services = services
+        self._protocol = protocol
+        self._arrival = arrival
+        self._providers: tuple[str, ...] = ()
+
+    @property
+    def payload(self) -> bytes:
+        """The client's body as bytes."""
+        return self._arrival.payload
+
+    def call(
+        self, model: Any, *, payload: bytes | None = None, body: Mapping[str, Any] | None = None, alt: str = "",
+        compact: bool = False,
+    ) -> Call:
+        """The call for the client's model name; ``payload`` and ``body`` when they were converted before.
+
+        :raises UnknownModel: nobody offers it.
+        """
+        arrival = self._arrival
+        name = model if isinstance(model, str) else ""
+        route = self._services.resolver.resolve(name)
+        self._providers = route.providers
+        return Call(
+            format=self._protocol.format,
+            payload=arrival.payload if payload is None else payload,
+            body=arrival.body if body is None else body,
+            client_model=name,
+            route_model=route.model,
+            request_id=current_request_id(),
+            headers=ClientHeaders(arrival.environ),
+            client_key=arrival.principal.key,
+            alt=alt,
+            compact=compact,
+        )
+
+    def stream(self, call: Call, framing: Framing | None = None) -> Response:
+        """A streamed answer; ``framing`` when it is not plain SSE of the protocol."""
+        watch = ClientWatch(self._arrival.environ)
+        settings = self._services.settings()
+        try:
+            started = start_with_retries(
+                lambda: self._services.pool.stream(self._providers, call), settings.streaming.bootstrap_retries
+            )
+        except BaseException:
+            watch.stop()
+            raise
+        keepalive = float(max(0, settings.streaming.keepalive_seconds))
+        return StreamWriter(started, framing or SseFraming(self._protocol), watch, keepalive).response()
+
+    def answer(self, call: Call, convert: Convert | None = None, *, keepalive: bool = True) -> Response:
+        """A whole answer; ``keepalive`` False on routes without the newlines of client-api.md 5.6."""
+        interval = self._services.settings().nonstream_keepalive_interval if keepalive else 0
+        if interval > 0:
+            return self._answer_with_newlines(call, convert, interval)
+        return self._run(lambda: self._services.pool.execute(self._providers, call), convert)
+
+    def count(self, call: Call) -> Response:
+        """A token count."""
+        return self._run(lambda: self._services.pool.count_tokens(self._providers, call), None)
+
+    def _run(self, work: Callable[[], Answer], convert: Convert | None) -> Response:
+        watch = ClientWatch(self._arrival.environ)
+        try:
+            answer = work()
+        finally:
+            watch.stop()
+        return json_body(convert(answer.body) if convert else answer.body, answer.upstream_model)
+
+    def _answer_with_newlines(self, call: Call, convert: Convert | None, interval: int) -> Response:
+        """Work in a second greenlet while this one writes a newline each ``interval`` seconds."""
+        watch = ClientWatch(self._arrival.environ)
+        worker = gevent.spawn(_caught, lambda: self._services.pool.execute(self._providers, call))
+        try:
+            worker.join(interval)
+        except BaseException:
+            worker.kill(block=False)
+            watch.stop()
+            raise
+        if worker.ready():
+            watch.stop()
+            answer = _result(worker)
+            return json_body(convert(answer.body) if convert else answer.body, answer.upstream_model)
+        response = Response(self._newlines(worker, convert, interval), content_type=JSON, direct_passthrough=True)
+
+        def close() -> None:
+            watch.stop()
+            worker.kill(block=False)
+
+        response.call_on_close(close)
+        return response
+
+    def _newlines(self, worker: gevent.Greenlet, convert: Convert | None, interval: int) -> Iterator[bytes]:
+        while not worker.ready():
+            yield b"\n"
+            worker.join(interval)
+        try:
+            answer = _result(worker)
+        except CliproxyError as error:
+            yield self._protocol.error_body(error.status or 500, error.text)
+            return
+        yield convert(answer.body) if convert else answer.body
+
+
+def _caught(work: Callable[[], Answer]) -> Answer | Exception:
+    """Errors come back as values: a failed greenlet would print its traceback."""
+    try:
+        return work()
+    except Exception as error:
+        return error
+
+
+def _result(worker: gevent.Greenlet) -> Answer:
+    value = worker.get()
+    if isinstance(value, Answer):
+        return value
+    if isinstance(value, Exception):
+        raise value
+    raise RuntimeError("request ended without an answer")
+
+
+class ClientHeaders(Mapping[str, str]):
+    """The client's headers by lower-case name with dashes, read from the WSGI environ when asked for."""
+
+    __slots__ = ("_environ",)
+
+    def __init__(self, environ: Mapping[str, Any]) -> None:
+        self._environ = environ
+
+    def __getitem__(self, name: str) -> str:
+        variable = name.upper().replace("-", "_")
+        if variable not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            variable = f"HTTP_{variable}"
+        value: str = self._environ[variable]
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        for variable in self._environ:
+            if variable.startswith("HTTP_"):
+                yield variable[5:].lower().replace("_", "-")
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

@@ -1,0 +1,55 @@
+"""What differs between the client protocols when an answer is written: error shapes, stream ends (client-api.md 6, 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import Response
+
+from cliproxy.errors import CliproxyError
+from cliproxy.translation.formats import CLAUDE, GEMINI, GEMINI_CLI, OPENAI, RESPONSES, Format
+from cliproxy.web import errors
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """One client protocol. ``stream_error(status, text, last block)`` is what a started stream ends with."""
+
+    format: Format
+    error_body: errors.ErrorBody
+    stream_error: Callable[[int, str, bytes], bytes]
+    terminator: bytes = b""
+
+    def error(self, error: CliproxyError) -> Response:
+        """The response for an error before anything was sent (client-api.md 6.1)."""
+        status = error.status or 500
+        response = Response(self.error_body(status, error.text), status=status, content_type=JSON)
+        for name, value in error.headers.items():
+            response.headers[name] = value
+        return response
+
+
+def _data(status: int, text: str, last: bytes) -> bytes:
+    return b"data: " + _one_line(errors.openai_body(status, text)) + b"\n\n"
+
+
+def _event(body: errors.ErrorBody) -> Callable[[int, str, bytes], bytes]:
+    def frame(status: int, text: str, last: bytes) -> bytes:
+        return b"event: error\ndata: " + _one_line(body(status, text)) + b"\n\n"
+
+    return frame
+
+
+def _one_line(body: bytes) -> bytes:
+    """Upstream JSON may be spread over lines; between JSON tokens a space means the same."""
+    return b" ".join(body.splitlines()) if b"\n" in body or b"\r" in body else body
+
+
+CHAT = Protocol(OPENAI, errors.openai_body, _data, b"data: [DONE]\n\n")
+RESPONSES_API = Protocol(RESPONSES, errors.openai_body, errors.responses_event)
+MESSAGES = Protocol(CLAUDE, errors.claude_body, _event(errors.claude_body))
+GENERATE = Protocol(GEMINI, errors.gemini_body, _event(errors.gemini_body))
+INTERNAL = Protocol(GEMINI_CLI, errors.gemini_body, _event(errors.gemini_body))

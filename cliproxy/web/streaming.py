@@ -1,0 +1,162 @@
+"""Writing a streamed answer to the client (client-api.md 7).
+
+The pool hands over a stream whose first unit has arrived; from here on each block is one write, keep-alive comments
+fill long silences, and an error ends the stream in the client's own form.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Protocol
+
+from flask import Response
+
+from cliproxy.errors import CliproxyError, PoolError
+from cliproxy.web.disconnect import ClientWatch
+from cliproxy.web.protocols import JSON
+from cliproxy.web.protocols import Protocol as ClientProtocol
+
+if TYPE_CHECKING:
+    from cliproxy.pool.pool import StartedStream
+
+log = logging.getLogger(__name__)
+
+KEEPALIVE = b": keep-alive\n\n"
+Headers = tuple[tuple[str, str], ...]
+SSE_HEADERS: Headers = (
+    ("Content-Type", "text/event-stream"),
+    ("Cache-Control", "no-cache"),
+    ("X-Accel-Buffering", "no"),
+)
+UPSTREAM_MODEL = "X-Upstream-Model"
+
+Convert = Callable[[bytes], bytes]
+
+
+def start_with_retries(start: Callable[[], StartedStream], retries: int) -> StartedStream:
+    """Start a stream; on an eligible failure before its first unit start again, ``retries`` times (client-api.md 7.4).
+
+    :raises CliproxyError: the failure to report.
+    """
+    try:
+        return start()
+    except CliproxyError as error:
+        failure = error
+    while retries > 0 and _eligible(failure):
+        retries -= 1
+        try:
+            return start()
+        except PoolError:
+            raise
+        except CliproxyError as error:
+            failure = error
+    raise failure
+
+
+def _eligible(error: CliproxyError) -> bool:
+    return error.status is None or error.status in (401, 402, 403, 408, 429) or error.status >= 500
+
+
+class Framing(Protocol):
+    """How the events of a stream reach the client. One object per answer."""
+
+    @property
+    def headers(self) -> Headers:
+        """Response headers."""
+
+    @property
+    def keepalive(self) -> bool:
+        """True when comments may stand between events."""
+
+    @property
+    def convert(self) -> Convert | None:
+        """Reshapes each block; None = blocks are written as they are."""
+
+    def error(self, status: int, text: str, last: bytes) -> bytes:
+        """What ends a started stream that failed; ``last`` is the newest block written."""
+
+    def end(self) -> bytes:
+        """What follows the last block of a stream that ended well."""
+
+
+class SseFraming:
+    """Server-sent events of one client protocol; ``convert`` reshapes blocks (legacy completions)."""
+
+    headers = SSE_HEADERS
+    keepalive = True
+
+    def __init__(self, protocol: ClientProtocol, convert: Convert | None = None) -> None:
+        self._protocol = protocol
+        self.convert = convert
+
+    def error(self, status: int, text: str, last: bytes) -> bytes:
+        """The protocol's error event."""
+        return self._protocol.stream_error(status, text, last)
+
+    def end(self) -> bytes:
+        """The protocol's terminator, if it has one."""
+        return self._protocol.terminator
+
+
+class StreamWriter:
+    """Turns a started stream into the response body."""
+
+    def __init__(self, started: StartedStream, framing: Framing, watch: ClientWatch, keepalive: float) -> None:
+        self._started = started
+        self._framing = framing
+        self._watch = watch
+        self._keepalive = keepalive if framing.keepalive else 0.0
+
+    def response(self) -> Response:
+        """The response that streams; the upstream is closed with it."""
+        response = Response(self._blocks(), direct_passthrough=True)
+        response.headers.clear()
+        response.headers.extend(self._framing.headers)
+        set_upstream_model(response, self._started.stream.upstream_model)
+        response.call_on_close(self._close)
+        return response
+
+    def _blocks(self) -> Iterator[bytes]:
+        stream, framing = self._started.stream, self._framing
+        stream.set_keepalive(self._keepalive)
+        last = self._started.first
+        convert = framing.convert or _unchanged
+        try:
+            if out := convert(last):
+                yield out
+            for block in stream:
+                if not block:
+                    yield KEEPALIVE
+                elif out := convert(block):
+                    last = out
+                    yield out
+        except CliproxyError as error:
+            yield framing.error(error.status or 500, error.text, last)
+        except Exception:
+            log.exception("stream broke off")
+            yield framing.error(500, "internal server error", last)
+        else:
+            if out := framing.end():
+                yield out
+
+    def _close(self) -> None:
+        self._watch.stop()
+        self._started.stream.close()
+
+
+def _unchanged(block: bytes) -> bytes:
+    return block
+
+
+def set_upstream_model(response: Response, model: str) -> None:
+    """Name the upstream's model in the response headers (design D20), as far as a header can carry it."""
+    if model and model.isprintable():
+        response.headers[UPSTREAM_MODEL] = model if model.isascii() else model.encode().decode("latin-1")
+
+
+def json_body(body: bytes, upstream_model: str = "") -> Response:
+    """A whole answer of the execution layer."""
+    response = Response(body, content_type=JSON)
+    set_upstream_model(response, upstream_model)
+    return response

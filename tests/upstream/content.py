@@ -1,0 +1,76 @@
+"""What an upstream says, independent of the protocol it says it in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One tool call; ``arguments`` is JSON text."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts: ``prompt`` includes ``cached``, ``completion`` includes ``reasoning``."""
+
+    prompt: int = 20
+    cached: int = 8
+    completion: int = 9
+    reasoning: int = 4
+
+    @property
+    def total(self) -> int:
+        """All tokens."""
+        return self.prompt + self.completion
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer: thoughts, then text, then tool calls. Each piece of text is one delta of a stream."""
+
+    text: tuple[str, ...] = ()
+    thinking: tuple[str, ...] = ()
+    signature: str = ""
+    calls: tuple[ToolCall, ...] = ()
+    usage: Usage = Usage()
+    id: str = "7f3a"
+
+    @property
+    def joined(self) -> str:
+        """The whole text."""
+        return "".join(self.text)
+
+    @property
+    def thoughts(self) -> str:
+        """All the thinking."""
+        return "".join(self.thinking)
+
+
+TEXT = Reply(text=("Hello", ", wörld ", "\u2028 and \U0001f30d."))
+SIGNATURE = "RXJjRENrZ0lDaEFDR0FJcVFLZXhhbXBsZXNpZ25hdHVyZW9mdGhpcnR5dHdvYnl0ZXM9PQ=="
+THINKING = replace(TEXT, thinking=("First, ", "let me see."), signature=SIGNATURE)
+ONE_TOOL = Reply(calls=(ToolCall("call_w1", "get_weather", '{"city":"Paris","days":2}'),), signature=SIGNATURE)
+TWO_TOOLS = Reply(
+    text=("Looking.",),
+    calls=(
+        ToolCall("call_w1", "get_weather", '{"city":"Paris","days":2}'),
+        ToolCall("call_t2", "get_time", '{"zone":"Europe/Oslo"}'),
+    ),
+    signature=SIGNATURE,
+)
+
+
+def long_text(words: int) -> Reply:
+    """A text of ``words`` numbered deltas."""
+    return Reply(text=tuple(f"w{number} " for number in range(words)))
+
+
+def halves(text: str) -> tuple[str, str]:
+    """Two fragments of a text, as argument deltas arrive."""
+    middle = len(text) // 2
+    return text[:middle], text[middle:]

@@ -1,0 +1,133 @@
+"""Which protocol a request of the fake upstream speaks, and whether it is one at all. Strict on purpose."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from upstream import chat, claude, codex, gemini
+from upstream.content import Reply
+
+
+class Malformed(Exception):
+    """A request that no real upstream would take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """How one protocol says things; ``required`` are the body fields that it cannot do without."""
+
+    name: str
+    body: Callable[[Reply, str, Mapping[str, Any]], dict[str, Any]]
+    events: Callable[[Reply, str, Mapping[str, Any]], Iterator[bytes]]
+    error: Callable[[int, str], dict[str, Any]]
+    error_event: Callable[[str], bytes]
+    required: tuple[str, ...]
+    credentials: tuple[str, ...] = ("authorization",)
+
+
+CHAT = Voice("chat", chat.body, chat.events, chat.error, chat.error_event, ("model", "messages"))
+CLAUDE = Voice(
+    "claude", claude.body, claude.events, claude.error, claude.error_event, ("model", "messages", "max_tokens"),
+    ("authorization", "x-api-key"),
+)  # fmt: skip
+CODEX = Voice("codex", codex.body, codex.events, codex.error, codex.error_event, ("model", "input"))
+GEMINI = Voice(
+    "gemini", gemini.body, gemini.events, gemini.error, gemini.error_event, ("contents",), ("x-goog-api-key",)
+)
+_MODEL_PATH = re.compile(r"/(?:v1beta/models|v1/publishers/google/models)/([^:/]+):(\w+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request wants: a stream, a body, or one of the small fixed answers."""
+
+    voice: Voice
+    model: str
+    request: Mapping[str, Any]
+    stream: bool = False
+    fixed: Callable[[Reply], dict[str, Any]] | None = None
+
+
+def understand(method: str, target: str, headers: Mapping[str, str], body: bytes) -> Asked:
+    """Read one request.
+
+    :raises Malformed: wrong path, no credential, no JSON, a required field missing.
+    """
+    path, _, query = target.partition("?")
+    if method != "POST":
+        raise Malformed(f"method {method}")
+    asked = _asked(path, query, _json(headers, body))
+    if not any(_credential(headers.get(name, "")) for name in asked.voice.credentials):
+        raise Malformed(f"no credential in {asked.voice.credentials}")
+    if asked.voice is CLAUDE and "anthropic-version" not in headers:
+        raise Malformed("no anthropic-version")
+    if not asked.model:
+        raise Malformed("no model")
+    return asked
+
+
+def _asked(path: str, query: str, request: Mapping[str, Any]) -> Asked:
+    model = request.get("model", "")
+    if path == "/v1/chat/completions":
+        _require(CHAT, request)
+        if "stream_options" in request and not request.get("stream"):
+            raise Malformed("stream_options without stream")
+        return Asked(CHAT, model, request, bool(request.get("stream")))
+    if path == "/v1/messages":
+        _require(CLAUDE, request)
+        return Asked(CLAUDE, model, request, bool(request.get("stream")))
+    if path == "/v1/messages/count_tokens":
+        return Asked(CLAUDE, model, request, fixed=lambda reply: {"input_tokens": reply.usage.prompt})
+    if path == "/responses":
+        _require(CODEX, request)
+        if request.get("stream") is not True or not isinstance(request["input"], list):
+            raise Malformed("the Codex backend only streams, and takes a list as input")
+        return Asked(CODEX, model, request, stream=True)
+    if path in ("/responses/compact", "/v1/responses/compact"):
+        if "stream" in request:
+            raise Malformed("stream in a compaction")
+        return Asked(CODEX, model, request, fixed=lambda reply: codex.compaction(request))
+    return _asked_by_model_path(path, query, request)
+
+
+def _asked_by_model_path(path: str, query: str, request: Mapping[str, Any]) -> Asked:
+    match = _MODEL_PATH.fullmatch(path)
+    if match is None:
+        raise Malformed(f"no such path {path}")
+    _require(GEMINI, request)
+    model, action = match.groups()
+    if action == "generateContent":
+        return Asked(GEMINI, model, request)
+    if action == "streamGenerateContent":
+        if "alt=sse" not in query:
+            raise Malformed("a stream without alt=sse")
+        return Asked(GEMINI, model, request, stream=True)
+    if action == "countTokens":
+        return Asked(GEMINI, model, request, fixed=gemini.count)
+    raise Malformed(f"no such action {action}")
+
+
+def _json(headers: Mapping[str, str], body: bytes) -> Mapping[str, Any]:
+    if not headers.get("content-type", "").startswith("application/json"):
+        raise Malformed("not application/json")
+    try:
+        request = json.loads(body)
+    except ValueError as error:
+        raise Malformed(f"not JSON: {error}") from error
+    if not isinstance(request, dict):
+        raise Malformed("not a JSON object")
+    return request
+
+
+def _require(voice: Voice, request: Mapping[str, Any]) -> None:
+    missing = [name for name in voice.required if name not in request]
+    if missing:
+        raise Malformed(f"{voice.name}: no {', '.join(missing)}")
+
+
+def _credential(value: str) -> bool:
+    return bool(value.removeprefix("Bearer").strip())
