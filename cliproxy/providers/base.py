@@ -7,7 +7,7 @@ It never chooses credentials, never retries with another one and never talks to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -69,12 +69,17 @@ class Source(Protocol):
     def close(self) -> None:
         """Abort at once if the answer has not ended; never drain. Safe to call twice."""
 
+    def release(self) -> None:
+        """The answer is complete: let the rest of the body end by itself, so that the connection can be kept."""
+
 
 class Transform(Protocol):
     """Upstream bytes in, whole SSE events in the client's framing out. No I/O, no clock; one object per answer."""
 
     tokens: Tokens
     upstream_model: str
+    complete: bool
+    """True once the upstream said that its answer is whole; what follows does not count."""
     error: UpstreamError | None
     """Set by ``feed`` or ``finish`` when the upstream reported an error inside its stream, or broke off; what they
     return then is what came before it."""
@@ -92,18 +97,19 @@ EndCallback = Callable[["AnswerStream", CliproxyError | None], None]
 class AnswerStream:
     """A streamed answer: iterate once over client bytes; ``close`` aborts the upstream.
 
-    Each item is one write: whole events in the client's framing, or ``b""`` when a keep-alive is due. ``on_end`` is
-    called exactly once, with the error or None, when the stream ended by itself, and not at all when it was closed
-    early (the client went away).
+    Each item is one write: whole events in the client's framing, or ``b""`` when a keep-alive is due. Exactly one of
+    ``on_end(stream, error or None)`` and, when it was closed before it had ended by itself, ``on_abort()`` is called.
     """
 
-    __slots__ = ("_iterator", "_source", "_transform", "on_end")
+    __slots__ = ("_ended_itself", "_iterator", "_source", "_transform", "on_abort", "on_end")
 
     def __init__(self, source: Source, transform: Transform) -> None:
         self._source = source
         self._transform = transform
         self._iterator = self._run()
+        self._ended_itself = False
         self.on_end: EndCallback | None = None
+        self.on_abort: Callable[[], None] | None = None
 
     def __repr__(self) -> str:
         return f"<AnswerStream {self.upstream_model!r} from {self._source!r}>"
@@ -130,30 +136,41 @@ class AnswerStream:
 
     def close(self) -> None:
         """Stop, closing the upstream response at once. Safe to call twice and after the end."""
+        if self._ended_itself:
+            return
         self._iterator.close()
         self._source.close()
+        callback, self.on_abort, self.on_end = self.on_abort, None, None
+        if callback is not None:
+            callback()
 
-    def _run(self) -> Iterator[bytes]:
-        transform = self._transform
-        read, feed = self._source.read, transform.feed
+    def _run(self) -> Generator[bytes, None, None]:
+        transform, source = self._transform, self._source
+        read, feed = source.read, transform.feed
         try:
-            while transform.error is None and (data := read()) is not None:
+            while (data := read()) is not None:
                 if not data:
                     yield data
-                elif out := feed(data):
+                    continue
+                if out := feed(data):
                     yield out
-            if transform.error is None and (out := transform.finish()):
-                yield out
+                if transform.complete or transform.error is not None:
+                    break
+            else:
+                if out := transform.finish():
+                    yield out
             if transform.error is not None:
                 raise transform.error
         except UpstreamError as error:
+            source.close()
             self._ended(error)
             raise
+        source.release()
         self._ended(None)
 
     def _ended(self, error: CliproxyError | None) -> None:
-        callback, self.on_end = self.on_end, None
-        self._source.close()
+        self._ended_itself = True
+        callback, self.on_end, self.on_abort = self.on_end, None, None
         if callback is not None:
             callback(self, error)
 

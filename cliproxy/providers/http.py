@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
+from http.client import RemoteDisconnected
 from urllib.parse import urljoin, urlsplit
 
 from requests.utils import should_bypass_proxies
@@ -18,7 +19,7 @@ from urllib3.exceptions import ReadTimeoutError
 from urllib3.response import BaseHTTPResponse
 
 from cliproxy.config.settings import Settings, TimeLimits
-from cliproxy.errors import FirstByteTimeout, UpstreamStatus, UpstreamTransport
+from cliproxy.errors import FirstByteTimeout, UpstreamError, UpstreamStatus, UpstreamTransport
 from cliproxy.providers.source import TRANSPORT_FAULTS, BodySource
 from cliproxy.providers.transport import Transport, tls_context
 
@@ -28,6 +29,7 @@ _PROXY_SCHEMES = {"http", "https", "socks5", "socks5h"}
 _MAX_TRANSPORTS = 64
 _MAX_REDIRECTS = 5
 _MAX_ERROR_BODY = 1 << 20
+_STALE = (RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +120,7 @@ class HttpClient:
         except UpstreamTransport as error:
             # A kept-alive connection that the upstream had closed meanwhile: nothing was answered on it, and the
             # request never began there. Once more on a fresh one.
-            stale = isinstance(error.__cause__, Exception) and "closed connection without response" in str(error)
-            if not stale or transport.connections_made(request.url) != made:
+            if not isinstance(_innermost(error.__cause__), _STALE) or transport.connections_made(request.url) != made:
                 raise
             return self._attempt(transport, request)
 
@@ -187,7 +188,7 @@ def _status_error(response: BaseHTTPResponse, source: BodySource) -> UpstreamSta
     status = response.status
     try:
         body = source.read_all()[:_MAX_ERROR_BODY].decode("utf-8", "replace")
-    except Exception as error:  # the status says more than a body that cannot be read
+    except UpstreamError as error:  # the status says more than a body that cannot be read
         log.debug("error body of status %d could not be read: %s", status, error)
         body = ""
     wait = parse_retry_after(response.headers.get("retry-after", "")) if status == 429 else None
@@ -217,7 +218,16 @@ def _place(url: str) -> str:
 
 def _describe(error: Exception, url: str) -> str:
     """What a person needs: where, and the innermost reason; never the whole URL (it may hold a key)."""
-    reason: BaseException = error
-    while isinstance(inner := getattr(reason, "reason", None) or reason.__cause__, BaseException):
-        reason = inner
-    return f"cannot reach {_place(url)}: {reason}"
+    reason = _innermost(error)
+    return f"cannot reach {_place(url)}: {reason or type(reason).__name__}"
+
+
+def _innermost(error: BaseException | None) -> BaseException | None:
+    """The error that caused all others; urllib3 keeps it in ``reason``, in ``args`` or as the cause."""
+    while error is not None:
+        inner = [getattr(error, "reason", None), *error.args, error.__cause__]
+        cause = next((item for item in inner if isinstance(item, BaseException)), None)
+        if cause is None:
+            return error
+        error = cause
+    return None

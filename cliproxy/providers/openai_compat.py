@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import orjson
+
 from cliproxy.errors import UpstreamStatus
 from cliproxy.providers.base import Answer, AnswerStream, Call
-from cliproxy.providers.calls import HttpProvider, answer, base_name, identity, with_custom
+from cliproxy.providers.calls import HttpProvider, SettingsGetter, answer, base_name, identity, with_custom
 from cliproxy.providers.credential import Credential
+from cliproxy.providers.http import HttpClient
 from cliproxy.translation import model_name, rawjson, usage
 from cliproxy.translation.chat import passthrough
 from cliproxy.translation.formats import OPENAI, RESPONSES
+from cliproxy.translation.passthrough import load
+from cliproxy.translation.token_count import count_chat
 
 _USER_AGENT = "cli-proxy-openai-compat"
 
@@ -18,8 +23,8 @@ class OpenAICompatProvider(HttpProvider):
 
     upstream_format = OPENAI
 
-    def __init__(self, key: str, *parts: object) -> None:
-        super().__init__(*parts)  # type: ignore[arg-type]
+    def __init__(self, key: str, http: HttpClient, settings: SettingsGetter) -> None:
+        super().__init__(http, settings)
         self.key = key
 
     def execute(self, credential: Credential, call: Call, model: str) -> Answer:
@@ -46,7 +51,10 @@ class OpenAICompatProvider(HttpProvider):
     def count_tokens(self, credential: Credential, call: Call, model: str) -> Answer:
         """Count locally: these services have no counter (providers.md 8)."""
         self.require(call, OPENAI)
-        raise NotImplementedError
+        sent = base_name(model)
+        number = count_chat(call.body, sent)
+        counts = {"prompt_tokens": number, "completion_tokens": 0, "total_tokens": number}
+        return Answer(orjson.dumps({"usage": counts}), sent)
 
     def _compact(self, credential: Credential, call: Call, sent: str) -> Answer:
         self.require(call, RESPONSES)
@@ -55,7 +63,7 @@ class OpenAICompatProvider(HttpProvider):
         root.delete("stream")
         url = _url(credential, "responses/compact")
         reply = self.fetch(credential, url, _headers(credential, "gzip"), root.encode())
-        parsed = passthrough.load(reply.body) or {}
+        parsed = load(reply.body) or {}
         return Answer(reply.body, sent, usage.openai(parsed))
 
 

@@ -54,10 +54,10 @@ class BodySource:
         self._begun = False
         self._waiter: Any = None
         self._timer: Any = None
-        self._socket = _socket_of(response)
+        self._socket: Any = _socket_of(response)
         self._lazy = isinstance(self._socket, GeventSocket)
         self._ended = False
-        if self._lazy and self._socket is not None:
+        if self._lazy:
             self._socket.settimeout(None)
 
     def __repr__(self) -> str:
@@ -206,7 +206,8 @@ class BodySource:
     def _look(self) -> None:
         """Runs in the hub: wake the reader if it has waited for as long as something allows."""
         now = time.monotonic()
-        waiter, limit, thrown = self._waiter, self._limit(), None
+        waiter, limit = self._waiter, self._limit()
+        thrown: type[BaseException] | None = None
         if waiter is not None:
             if limit and now - self._since >= limit:
                 thrown = _Expired

@@ -80,7 +80,7 @@ class Transport(HTTPAdapter):
 
     def build_connection_pool_key_attributes(
         self, request: requests.PreparedRequest, verify: Any, cert: Any = None
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    ) -> Any:
         """Pool by host only; the context decides about certificates."""
         parts = urlsplit(request.url or "")
         return {"scheme": parts.scheme.lower(), "host": parts.hostname, "port": parts.port}, {}

@@ -7,16 +7,19 @@ escapes and key order of everything else survive. Values are skipped with the C 
 from __future__ import annotations
 
 import re
-from json.decoder import JSONDecodeError, JSONDecoder, scanstring
+from collections.abc import Callable
+from json import decoder
+from json.decoder import JSONDecodeError, JSONDecoder
 from typing import Any
 
 import orjson
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 # The numbers' values do not matter here, and int() refuses more than 4300 digits.
-_SCAN = JSONDecoder(parse_float=len, parse_int=len, parse_constant=len).scan_once
-
-Raw = "str | RawObject | RawArray"
+_SCAN: Callable[[str, int], tuple[Any, int]] = vars(
+    JSONDecoder(parse_float=len, parse_int=len, parse_constant=len)
+)["scan_once"]
+_STRING: Callable[[str, int], tuple[str, int]] = vars(decoder)["scanstring"]
 
 
 def dumps(value: Any) -> str:
@@ -31,7 +34,7 @@ def _space(text: str, position: int) -> int:
 
 def _skip(text: str, position: int) -> int:
     try:
-        end: int = _SCAN(text, position)[1]
+        end = _SCAN(text, position)[1]
     except StopIteration as stop:
         raise JSONDecodeError("value expected", text, stop.value) from None
     return end
@@ -61,7 +64,7 @@ class RawObject:
     def _read_member(self, text: str, position: int) -> int:
         if text[position : position + 1] != '"':
             raise JSONDecodeError("key expected", text, position)
-        key, position = scanstring(text, position + 1)
+        key, position = _STRING(text, position + 1)
         position = _space(text, position)
         if text[position : position + 1] != ":":
             raise JSONDecodeError("':' expected", text, position)
@@ -88,17 +91,19 @@ class RawObject:
 
     def object(self, key: str) -> RawObject | None:
         """The member opened as an object; None when absent or something else."""
-        return self._open(key, "{", RawObject)
+        found = self._open(key, "{", RawObject)
+        return found if isinstance(found, RawObject) else None
 
     def array(self, key: str) -> RawArray | None:
         """The member opened as an array; None when absent or something else."""
-        return self._open(key, "[", RawArray)
+        found = self._open(key, "[", RawArray)
+        return found if isinstance(found, RawArray) else None
 
     def _open(self, key: str, bracket: str, kind: Any) -> Any:
         value = self._members.get(key)
         if isinstance(value, str) and value.startswith(bracket):
             value = self._members[key] = kind(value)
-        return value if isinstance(value, kind) else None
+        return value
 
     def set(self, key: str, text: str) -> None:
         """Set a member to JSON text, at its old place or at the end."""

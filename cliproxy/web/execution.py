@@ -17,7 +17,7 @@ from cliproxy.web.bodies import read_json
 from cliproxy.web.disconnect import ClientWatch
 from cliproxy.web.protocols import JSON, Protocol
 from cliproxy.web.services import Services
-from cliproxy.web.streaming import Convert, Framing, SseFraming, StreamWriter, json_body, start_with_retries
+from cliproxy.web.streaming import Body, Convert, Framing, SseFraming, StreamWriter, json_body, start_with_retries
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +125,12 @@ class Execution:
             watch.stop()
             answer = _result(worker)
             return json_body(convert(answer.body) if convert else answer.body, answer.upstream_model)
-        response = Response(self._newlines(worker, convert, interval), content_type=JSON, direct_passthrough=True)
-
         def close() -> None:
             watch.stop()
             worker.kill(block=False)
 
-        response.call_on_close(close)
-        return response
+        body = Body(self._newlines(worker, convert, interval), close)
+        return Response(body, content_type=JSON, direct_passthrough=True)
 
     def _newlines(self, worker: gevent.Greenlet, convert: Convert | None, interval: int) -> Iterator[bytes]:
         while not worker.ready():

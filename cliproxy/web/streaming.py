@@ -99,6 +99,22 @@ class SseFraming:
         return self._protocol.terminator
 
 
+class Body:
+    """A response body that the server iterates directly; ``close`` runs whether or not it was ever begun.
+
+    werkzeug's own wrapper would add a generator to every block, and does not close a passed-through one.
+    """
+
+    __slots__ = ("_blocks", "close")
+
+    def __init__(self, blocks: Iterator[bytes], close: Callable[[], None]) -> None:
+        self._blocks = blocks
+        self.close = close
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._blocks
+
+
 class StreamWriter:
     """Turns a started stream into the response body."""
 
@@ -110,11 +126,10 @@ class StreamWriter:
 
     def response(self) -> Response:
         """The response that streams; the upstream is closed with it."""
-        response = Response(self._blocks(), direct_passthrough=True)
+        response = Response(Body(self._blocks(), self._close), direct_passthrough=True)
         response.headers.clear()
         response.headers.extend(self._framing.headers)
         set_upstream_model(response, self._started.stream.upstream_model)
-        response.call_on_close(self._close)
         return response
 
     def _blocks(self) -> Iterator[bytes]:

@@ -9,6 +9,11 @@ from typing import Any
 from upstream.content import Reply, halves
 
 Step = tuple[str, dict[str, Any]]
+_NOTHING_YET: dict[str, dict[str, Any]] = {
+    "reasoning": {"summary": []},
+    "message": {"content": []},
+    "function_call": {"arguments": ""},
+}
 
 
 def usage(reply: Reply) -> dict[str, Any]:
@@ -48,8 +53,7 @@ def _steps(reply: Reply, model: str, request: Mapping[str, Any]) -> Iterator[Ste
     yield "response.created", {"response": opened}
     yield "response.in_progress", {"response": opened}
     for index, (item, steps) in enumerate(_items(reply)):
-        empty = {"reasoning": {"summary": []}, "message": {"content": []}, "function_call": {"arguments": ""}}
-        start = item | empty[item["type"]] | {"status": "in_progress"}
+        start = item | _NOTHING_YET[item["type"]] | {"status": "in_progress"}
         start.pop("encrypted_content", None)
         yield "response.output_item.added", {"output_index": index, "item": start}
         for kind, fields in steps:

@@ -10,7 +10,6 @@ from enum import StrEnum
 
 import brotli
 import zstandard
-
 from upstream.content import TEXT, Reply
 
 Chop = Callable[[Iterable[bytes]], Iterator[bytes]]
@@ -67,6 +66,8 @@ class Plan:
     """These events in place of the reply's, in streams."""
     refuse: bool = False
     """Close the connection without a word."""
+    delay: float = 0.0
+    """Seconds before the first byte."""
     stall_before: bool = False
     """Send nothing until released or left."""
     stall_after: int | None = None

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from upstream.plan import Framing, Plan, compressed
 from upstream.routes import Asked, Malformed, understand
@@ -43,6 +43,11 @@ class Recorded:
     def path(self) -> str:
         """The target without its query."""
         return self.target.partition("?")[0]
+
+    @property
+    def credential(self) -> str:
+        """Who asks."""
+        return self.headers.get("x-goog-api-key") or self.headers.get("authorization", "")
 
     @property
     def json(self) -> Any:
@@ -77,7 +82,7 @@ class FakeUpstream:
     def __repr__(self) -> str:
         return f"<FakeUpstream {self.url} {len(self.requests)} requests, {len(self._plans)} planned>"
 
-    def __enter__(self) -> FakeUpstream:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -180,6 +185,8 @@ class FakeUpstream:
     def _perform(self, wire: _Wire, plan: Plan, asked: Asked | None) -> bool:
         if plan.stall_before:
             wire.hold()
+        elif plan.delay:
+            wire.hold(plan.delay)
         if plan.refuse:
             return False
         kind, pieces = _content(plan, asked)
@@ -219,7 +226,8 @@ def _content(plan: Plan, asked: Asked | None) -> tuple[str, Iterator[bytes]]:
 
 
 def _events(plan: Plan, asked: Asked) -> Iterator[bytes]:
-    events = iter(plan.events) if plan.events is not None else asked.voice.events(plan.reply, asked.model, asked.request)
+    spoken = asked.voice.events(plan.reply, asked.model, asked.request)
+    events = iter(plan.events) if plan.events is not None else spoken
     if plan.error_after is None:
         yield from events
         return

@@ -146,9 +146,12 @@ def test_stall_ends_with_release(fake: FakeUpstream) -> None:
 
 def test_openai_sdk_reads_a_stream(fake: FakeUpstream) -> None:
     fake.always(Plan(reply=TWO_TOOLS))
-    with openai.OpenAI(base_url=f"{fake.url}/v1", api_key="k", max_retries=0) as client:
-        with client.chat.completions.stream(model="up", messages=[{"role": "user", "content": "hi"}]) as stream:
-            message = stream.get_final_completion().choices[0].message
+    asked: Any = [{"role": "user", "content": "hi"}]
+    with (
+        openai.OpenAI(base_url=f"{fake.url}/v1", api_key="k", max_retries=0) as client,
+        client.chat.completions.stream(model="up", messages=asked) as stream,
+    ):
+        message = stream.get_final_completion().choices[0].message
     assert [call.function.arguments for call in message.tool_calls or []] == [
         call.arguments for call in TWO_TOOLS.calls
     ]

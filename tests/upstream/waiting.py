@@ -11,7 +11,7 @@ T = TypeVar("T")
 _NEVER = Event()
 
 
-def eventually(condition: Callable[[], T], what: str, *, seconds: float = 10.0, every: float = 0.02) -> T:
+def eventually(condition: Callable[[], T | None], what: str, *, seconds: float = 10.0, every: float = 0.02) -> T:
     """The first true value of ``condition``, asked each ``every`` seconds.
 
     :raises AssertionError: it stayed false for ``seconds``.

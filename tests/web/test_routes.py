@@ -177,7 +177,7 @@ def test_a_stream(client: FlaskClient, pool: FakePool, path: str, end: bytes) ->
     assert answer.headers["Cache-Control"] == "no-cache"
     assert answer.headers.getlist("Access-Control-Allow-Origin") == ["*"]
     assert answer.headers["X-Upstream-Model"] == "up-model"
-    assert pool.sources[0].closed
+    assert pool.sources[0].released
 
 
 @pytest.mark.case("client-api:7")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from cliproxy.records.usage import Tokens
 from cliproxy.translation import model_name, sse, usage
 from cliproxy.translation.passthrough import Passthrough, load
 from cliproxy.translation.stream_errors import stream_error
@@ -35,7 +39,7 @@ class ClaudeStream(Passthrough):
             self.complete = True
         return event + b"\n\n"
 
-    def _start(self, event: bytes, data: bytes, body: dict[str, object]) -> bytes:
+    def _start(self, event: bytes, data: bytes, body: Mapping[str, Any]) -> bytes:
         message = body.get("message")
         if isinstance(message, dict):
             self.tokens = usage.claude(message)
@@ -45,7 +49,7 @@ class ClaudeStream(Passthrough):
         return event + b"\n\n"
 
 
-def body(data: bytes, client_model: str, sent_model: str) -> tuple[bytes, str, usage.Tokens]:
+def body(data: bytes, client_model: str, sent_model: str) -> tuple[bytes, str, Tokens]:
     """A whole message: (client's body, upstream's model name, usage)."""
     parsed = load(data.lstrip())
     if parsed is None:

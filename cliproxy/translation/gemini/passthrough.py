@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cliproxy.records.usage import Tokens
 from cliproxy.translation import model_name, sse, usage
 from cliproxy.translation.passthrough import Passthrough, load
 from cliproxy.translation.stream_errors import stream_error
@@ -33,7 +34,7 @@ class GeminiStream(Passthrough):
         return sse.frame(model_name.replace(data, chunk, _MODEL, self.client_model))
 
 
-def body(data: bytes, client_model: str, sent_model: str) -> tuple[bytes, str, usage.Tokens]:
+def body(data: bytes, client_model: str, sent_model: str) -> tuple[bytes, str, Tokens]:
     """A whole GenerateContentResponse: (client's body, upstream's model name, usage)."""
     parsed = load(data.lstrip())
     if parsed is None:

@@ -1,0 +1,135 @@
+"""Wires the parts together. No logic lives here.
+
+``create_app()`` under a WSGI server reads the configuration file and keeps watching it; ``create_app(settings)`` takes
+ready settings and touches no file but the auth directory (embedding, tests).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from flask import Flask
+
+from cliproxy.config.environment import load_dotenv
+from cliproxy.config.live import LiveSettings
+from cliproxy.config.load import config_path, load_file, refuse_sample_keys
+from cliproxy.config.settings import Settings
+from cliproxy.config.watch import ConfigWatcher
+from cliproxy.pool.lifecycle import CredentialSource
+from cliproxy.pool.pool import Pool
+from cliproxy.pool.stores.file import FileStore
+from cliproxy.providers.credential import Credential
+from cliproxy.providers.http import HttpClient
+from cliproxy.providers.registry import Providers
+from cliproxy.records import applog
+from cliproxy.records.usage import RecentUsage
+from cliproxy.routing.registration import models_for
+from cliproxy.routing.registry import ModelRegistry
+from cliproxy.routing.resolver import Resolver
+from cliproxy.web import claude, gemini, models, openai, responses, server, system
+from cliproxy.web.authentication import Authenticator
+from cliproxy.web.services import EXTENSION, Services
+
+log = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings | None = None, *, config: str | os.PathLike[str] | None = None) -> Flask:
+    """The WSGI application, ready to serve.
+
+    :param settings: use these and watch nothing; None reads ``config``, ``CLIPROXY_CONFIG`` or ``./config.yaml``.
+    :raises ConfigError: the file cannot be used; with every problem in it.
+    """
+    path: Path | None = None
+    if settings is None:
+        load_dotenv(os.environ)
+        path = config_path(os.fspath(config) if config is not None else None)
+        loaded = load_file(path)
+        refuse_sample_keys(loaded)
+        settings = loaded.settings
+    applog.install(settings.debug)
+    if path is not None:
+        for warning in loaded.warnings:
+            log.warning("config: %s", warning)
+    return _assemble(LiveSettings(settings), path)
+
+
+def _assemble(live: LiveSettings, path: Path | None) -> Flask:
+    settings = live.current
+    http = HttpClient(live, os.environ)
+    providers = Providers(http, live)
+    registry = ModelRegistry()
+
+    def register(credential: Credential, settings: Settings) -> None:
+        registry.register(credential.id, credential.executor_key, models_for(credential, settings))
+
+    pool = Pool(
+        catalog=registry, registrar=register, providers=providers, settings=live, usage=RecentUsage(),
+    )  # fmt: skip
+    source = CredentialSource(pool, FileStore(""), settings)
+    found = Services(
+        settings=live, authenticator=Authenticator(settings.api_keys), resolver=Resolver(registry), registry=registry,
+        pool=pool,
+    )  # fmt: skip
+    app = Flask("cliproxy", static_folder=None)
+    app.extensions[EXTENSION] = found
+    server.install(app)
+    for module in (system, models, openai, responses, claude, gemini):
+        app.register_blueprint(module.blueprint)
+    lifecycle = Lifecycle(live, source, http, found, path)
+    app.extensions[f"{EXTENSION}.lifecycle"] = lifecycle
+    lifecycle.start(app)
+    return app
+
+
+class Lifecycle:
+    """What runs beside the requests: the watcher and the reactions to a new configuration. ``stop`` ends it."""
+
+    def __init__(
+        self, live: LiveSettings, source: CredentialSource, http: HttpClient, found: Services, path: Path | None
+    ) -> None:
+        self._live, self._source, self._http, self._services, self._path = live, source, http, found, path
+        self._watcher: ConfigWatcher | None = None
+        self._keep_alive: system.KeepAlive | None = None
+
+    def start(self, app: Flask) -> None:
+        """Load the credentials and begin to watch."""
+        self._live.subscribe(self._settings_changed)
+        self._source.load()
+        if password := os.environ.get("CLIPROXY_PASSWORD", ""):
+            self._keep_alive = system.KeepAlive(password)
+            app.add_url_rule("/keep-alive", view_func=self._keep_alive.view, methods=["GET"])
+        if self._path is not None:
+            self._watch(self._path)
+            if self._keep_alive is not None:
+                self._keep_alive.start()
+
+    def stop(self) -> None:
+        """Stop watching and close idle upstream connections. Running requests are not touched."""
+        if self._watcher is not None:
+            self._watcher.stop()
+        if self._keep_alive is not None:
+            self._keep_alive.stop()
+        self._http.close()
+
+    def _watch(self, path: Path) -> None:
+        self._watcher = ConfigWatcher(
+            path,
+            self._source.auth_dir,
+            on_config=lambda: _ignore(self._live.reload(path)),
+            on_auth_change=lambda event: _ignore(self._source.load()),
+        )
+        self._watcher.start()
+        log.info("file watcher started for config and auth directory changes")
+
+    def _settings_changed(self, old: Settings, new: Settings) -> None:
+        applog.set_debug(new.debug)
+        self._source.settings_changed(old, new)
+        self._services.authenticator = Authenticator(new.api_keys)
+        if self._watcher is not None:
+            self._watcher.set_auth_dir(self._source.auth_dir)
+
+
+def _ignore(result: object) -> None:
+    """Drop a result that a callback has no use for."""

@@ -1,0 +1,63 @@
+"""Rules about one attempt's failure: does the round end, does the next model follow (credentials.md 4.2, 7)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from cliproxy.errors import CliproxyError
+
+_FINAL = (400, 413, 422)
+_MODEL_WORDS = ("model_not_found", "not_found_error", "NOT_FOUND")
+
+
+def ends_round(error: CliproxyError) -> bool:
+    """True for faults of the request itself: every credential would answer the same."""
+    return error.status in _FINAL
+
+
+def is_unknown_model(error: CliproxyError, upstream_model: str) -> bool:
+    """True for a 404 that is about the model, not about a wrong URL."""
+    if error.status != 404:
+        return False
+    try:
+        body = json.loads(error.text)
+    except ValueError:
+        return False
+    found = body.get("error", body) if isinstance(body, Mapping) else None
+    if not isinstance(found, Mapping):
+        return False
+    words = [found.get(key) for key in ("code", "type", "status")]
+    message = found.get("message")
+    return any(word in _MODEL_WORDS for word in words) or (
+        isinstance(message, str) and bool(upstream_model) and upstream_model in message
+    )
+
+
+def cooling_enabled(metadata: Mapping[str, Any], globally_disabled: bool) -> bool:
+    """The credential's own ``disable_cooling`` when it has one, else the global switch turned round."""
+    for key in ("disable_cooling", "disable-cooling"):
+        value = metadata.get(key)
+        if isinstance(value, bool | int | float):
+            return not value
+        if isinstance(value, str):
+            if value in ("1", "t", "T", "TRUE", "true", "True"):
+                return False
+            if value in ("0", "f", "F", "FALSE", "false", "False"):
+                return True
+    return not globally_disabled
+
+
+def retry_count(metadata: Mapping[str, Any], default: int) -> int:
+    """The credential's own ``request_retry`` when it has one, else the global number; negative counts as 0."""
+    for key in ("request_retry", "request-retry"):
+        value = metadata.get(key)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return max(0, int(value))
+        if isinstance(value, str):
+            try:
+                return max(0, int(value.strip()))
+            except ValueError:
+                continue
+    return max(0, default)

@@ -1,0 +1,62 @@
+"""Credentials from the JSON files of the auth directory (config.md 10.1, 10.2)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from cliproxy.config.normalise import prefix_of
+from cliproxy.config.settings import Settings
+from cliproxy.pool.synthesis import exclusions_hash
+from cliproxy.providers.credential import Credential
+
+
+def credentials_from_files(auth_dir: str, settings: Settings) -> list[Credential]:
+    """Every usable auth file directly in ``auth_dir``, by name; files that make no sense are skipped."""
+    try:
+        names = sorted(os.listdir(auth_dir)) if auth_dir else []
+    except OSError:
+        return []
+    paths = [Path(auth_dir, name) for name in names if name.lower().endswith(".json")]
+    return [item for path in paths for item in _credentials(path, settings)]
+
+
+def read_json_object(path: Path) -> dict[str, Any] | None:
+    """The JSON object in a file; None for anything else."""
+    try:
+        content = orjson.loads(path.read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _credentials(path: Path, settings: Settings) -> Iterator[Credential]:
+    content = read_json_object(path) if path.is_file() else None
+    kind = content.get("type") if content else None
+    if content is not None and isinstance(kind, str) and kind.strip():
+        yield credential_of(path, content, settings)
+
+
+def credential_of(path: Path, content: Mapping[str, Any], settings: Settings) -> Credential:
+    """The record of one auth file; its id is the file name."""
+    provider = str(content["type"]).strip().lower()
+    provider = "gemini-cli" if provider == "gemini" else provider
+    attributes = {"source": str(path), "path": str(path), "auth_kind": "oauth"}
+    if digest := exclusions_hash(settings.oauth_excluded_models.get(provider, ())):
+        attributes["excluded_models_hash"] = digest
+    email, proxy = content.get("email"), content.get("proxy_url")
+    return Credential(
+        id=path.name,
+        provider=provider,
+        label=email if isinstance(email, str) and email else provider,
+        prefix=prefix_of(content["prefix"]) if isinstance(content.get("prefix"), str) else "",
+        proxy_url=proxy if isinstance(proxy, str) else "",
+        file_name=path.name,
+        disabled=content.get("disabled") is True,
+        attributes=attributes,
+        metadata=content,
+    )

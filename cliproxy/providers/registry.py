@@ -1,0 +1,53 @@
+"""Which implementation serves which credential (credentials.md 3.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cliproxy.config.settings import Settings
+from cliproxy.providers.base import Provider
+from cliproxy.providers.claude import ClaudeProvider
+from cliproxy.providers.codex import CodexProvider
+from cliproxy.providers.credential import Credential
+from cliproxy.providers.demo import DemoProvider
+from cliproxy.providers.gemini import GeminiProvider
+from cliproxy.providers.http import HttpClient
+from cliproxy.providers.openai_compat import OpenAICompatProvider
+from cliproxy.providers.vertex import VertexProvider
+
+_LATER = ("gemini-cli", "antigravity", "qwen", "iflow", "aistudio")
+"""Provider keys that must not be taken for OpenAI-compatible services while nothing is registered for them."""
+
+
+class Providers:
+    """The ``ProviderFactory``: one object per provider key, made once; more can be registered."""
+
+    def __init__(self, http: HttpClient, settings: Callable[[], Settings]) -> None:
+        self._http, self._settings = http, settings
+        self._providers: dict[str, Provider] = {
+            "gemini": GeminiProvider(http, settings),
+            "vertex": VertexProvider(http, settings),
+            "claude": ClaudeProvider(http, settings),
+            "codex": CodexProvider(http, settings),
+            "demo": DemoProvider(),
+        }
+        self._compat: dict[str, Provider] = {}
+
+    def __repr__(self) -> str:
+        return f"<Providers {[*self._providers, *self._compat]}>"
+
+    def register(self, key: str, provider: Provider) -> None:
+        """Serve credentials of a provider key; replaces what was there."""
+        self._providers[key] = provider
+
+    def __call__(self, credential: Credential, settings: Settings) -> Provider | None:
+        """The provider of a credential; None when there is none for it."""
+        key = credential.executor_key
+        if not credential.is_compat:
+            if key in self._providers:
+                return self._providers[key]
+            if key in _LATER:
+                return None
+        if key not in self._compat:
+            self._compat[key] = OpenAICompatProvider(key, self._http, self._settings)
+        return self._compat[key]
