@@ -5,6 +5,8 @@ monkey.patch_all()
 
 import os
 import resource
+import signal
+import ssl
 import sys
 
 from cliproxy.config.environment import load_dotenv
@@ -88,6 +90,7 @@ def on_starting(server):
     if not issubclass(server.cfg.worker_class, _gevent_worker()):
         print("cliproxy needs the gevent worker: gunicorn -k gevent wsgi:app", file=sys.stderr)
         sys.exit(1)
+    server.handle_int = server.handle_term  # Ctrl-C stops as gracefully as TERM
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 2 * _CONNECTIONS + 1024
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -110,6 +113,7 @@ def when_ready(server):
 
 
 def post_worker_init(worker):
+    import gevent
     import urllib3.util.ssl_
 
     from cliproxy.web import draining
@@ -118,6 +122,9 @@ def post_worker_init(worker):
         worker.log.error("urllib3 was imported before gevent patched ssl: TLS connections would block all streams")
         sys.exit(1)
     draining.install(worker)
+    # A client that speaks HTTP to the TLS port, or hangs up in the handshake, is no fault of ours.
+    gevent.get_hub().NOT_ERROR += (ssl.SSLError, ConnectionError)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the master decides
 
 
 def worker_exit(server, worker):

@@ -6,7 +6,7 @@ One bcrypt check takes 110 ms of CPU. Under gevent it runs in the hub's thread p
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import bcrypt
 import gevent
@@ -53,5 +53,15 @@ def off_hub(work: Callable[[], T]) -> T:
     """Run CPU work in a real thread when other greenlets are waiting for this one to finish."""
     if not monkey.is_module_patched("threading") or gevent.getcurrent() is gevent.get_hub():
         return work()
-    result: T = gevent.get_hub().threadpool.apply(work)
-    return result
+    result, error = gevent.get_hub().threadpool.apply(_caught, (work,))
+    if error is not None:
+        raise error
+    return cast(T, result)
+
+
+def _caught(work: Callable[[], T]) -> tuple[T | None, Exception | None]:
+    """Errors come back as values: the thread pool would print their tracebacks."""
+    try:
+        return work(), None
+    except Exception as error:  # noqa: BLE001 - handed on
+        return None, error

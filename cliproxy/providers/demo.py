@@ -109,6 +109,7 @@ class _Finished(Passthrough):
     def __init__(self, client_model: str, sent_model: str, echo: demo_answers.Echo) -> None:
         super().__init__(client_model, sent_model)
         self.tokens = _tokens(echo)
+        self.ending = True  # prepared whole: its end is always the right one
 
     def untouched(self, events: bytes) -> bool:
         """Always."""

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -29,6 +30,8 @@ _PROXY_SCHEMES = {"http", "https", "socks5", "socks5h"}
 _MAX_TRANSPORTS = 64
 _MAX_REDIRECTS = 5
 _MAX_ERROR_BODY = 1 << 20
+_STALE_AFTER = 1.0
+"""Seconds without a request after which a kept-alive connection may have been closed by the upstream unnoticed."""
 _STALE = (RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 
 
@@ -114,13 +117,14 @@ class HttpClient:
 
     def _exchange(self, request: Outgoing) -> BaseHTTPResponse:
         transport = self.transport(request.proxy_url, request.url)
-        made = transport.connections_made(request.url)
+        made, idle = transport.connections_made(request.url), transport.idle_seconds(request.url)
         try:
             return self._attempt(transport, request)
         except UpstreamTransport as error:
             # A kept-alive connection that the upstream had closed meanwhile: nothing was answered on it, and the
             # request never began there. Once more on a fresh one.
-            if not isinstance(_innermost(error.__cause__), _STALE) or transport.connections_made(request.url) != made:
+            stale = idle >= _STALE_AFTER and isinstance(_innermost(error.__cause__), _STALE)
+            if not stale or transport.connections_made(request.url) != made:
                 raise
             return self._attempt(transport, request)
 
@@ -192,7 +196,8 @@ def _status_error(response: BaseHTTPResponse, source: BodySource) -> UpstreamSta
         log.debug("error body of status %d could not be read: %s", status, error)
         body = ""
     wait = parse_retry_after(response.headers.get("retry-after", "")) if status == 429 else None
-    return UpstreamStatus(body if body.strip() else f"status {status}", status=status, retry_after=wait)
+    headers = {"Retry-After": str(math.ceil(wait))} if wait is not None else {}
+    return UpstreamStatus(body if body.strip() else f"status {status}", status=status, retry_after=wait, headers=headers)
 
 
 def parse_retry_after(value: str, now: float | None = None) -> float | None:

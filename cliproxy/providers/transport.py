@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import time
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -62,6 +63,7 @@ class Transport(HTTPAdapter):
     def __init__(self, context: ssl.SSLContext, proxy_url: str = "") -> None:
         self._context = context
         self._proxy_url = proxy_url
+        self._last_use: dict[tuple[str, str, int | None], float] = {}
         self._pools: dict[tuple[str, str, int | None], HTTPConnectionPool] = {}
         super().__init__(pool_connections=_MAX_HOSTS, pool_maxsize=_MAX_CONNECTIONS)
 
@@ -98,6 +100,7 @@ class Transport(HTTPAdapter):
         """
         scheme, host, port, path = _split(url)
         pool = self._pools.get((scheme, host, port)) or self._pool(scheme, host, port)
+        self._last_use[scheme, host, port] = time.monotonic()
         proxied = self._proxy_url.startswith("http") and scheme == "http"
         return pool.urlopen(
             method,
@@ -116,6 +119,11 @@ class Transport(HTTPAdapter):
         """How many connections were opened to the host of ``url`` so far."""
         pool = self._pools.get(_split(url)[:3])
         return pool.num_connections if pool is not None else 0
+
+    def idle_seconds(self, url: str) -> float:
+        """How long ago the last request to the host of ``url`` began; 0 when there was none."""
+        last = self._last_use.get(_split(url)[:3])
+        return 0.0 if last is None else time.monotonic() - last
 
     def session(self) -> requests.Session:
         """A `requests.Session` over these connections: no environment, no default headers."""
@@ -136,6 +144,7 @@ class Transport(HTTPAdapter):
         manager = self.proxy_manager_for(self._proxy_url) if self._proxy_url else self.poolmanager
         if len(self._pools) >= _MAX_HOSTS:
             self._pools.clear()
+            self._last_use.clear()
         pool: HTTPConnectionPool = manager.connection_from_host(host, port=port, scheme=scheme)
         self._pools[scheme, host, port] = pool
         return pool

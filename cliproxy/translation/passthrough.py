@@ -31,6 +31,10 @@ class Passthrough:
         self.tokens: Tokens = NONE
         self.error: UpstreamError | None = None
         self.complete = False
+        self.begun = False
+        """True once an event was seen: an answer without any is an empty one, not a broken one."""
+        self.ending = False
+        """True once the upstream gave a reason for the end; it may still add usage."""
         self._events = sse.EventBuffer()
 
     def __repr__(self) -> str:
@@ -46,17 +50,23 @@ class Passthrough:
         except sse.EventTooLong as error:
             self.error = UpstreamTransport(str(error))
             return b""
-        if not events or self.untouched(events):
+        if not events:
+            return events
+        self.begun = True
+        if self.untouched(events):
             return events
         return self.rewrite(events)
 
     def finish(self) -> bytes:
         """An event whose blank line never came, if it is one."""
         rest = self._events.rest().strip()
-        if not rest or self.complete or self.error is not None:
-            return b""
-        data = sse.data_of(rest)
-        return self.rewrite(rest + b"\n\n") if data == b"[DONE]" or _is_json(data) else b""
+        out = b""
+        if rest and not self.complete and self.error is None:
+            data = sse.data_of(rest)
+            out = self.rewrite(rest + b"\n\n") if data == b"[DONE]" or _is_json(data) else b""
+        if self.begun and not self.complete and not self.ending and self.error is None:
+            self.error = UpstreamTransport("upstream ended its stream before the answer was complete")
+        return out
 
     def untouched(self, events: bytes) -> bool:
         """True when ``events`` can pass as they are, without being looked at one by one."""

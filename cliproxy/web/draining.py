@@ -54,7 +54,7 @@ class Drainer:
         """Close idle connections, now and from now on."""
         self.draining = True
         for greenlet in tuple(self.waiting):
-            gevent.kill(greenlet, _Drain, block=False)
+            gevent.kill(greenlet, _Drain)
 
 
 def install(worker: Any) -> Drainer:

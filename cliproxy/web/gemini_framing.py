@@ -10,7 +10,7 @@ class RawFraming:
     """Units written one after another, without SSE headers."""
 
     headers: tuple[tuple[str, str], ...] = ()
-    keepalive = False
+    keepalive = b""
 
     def convert(self, events: bytes) -> bytes:
         """The JSON of the events."""
@@ -29,7 +29,7 @@ class ArrayFraming:
     """One well-formed JSON array, element by element (``alt=json``)."""
 
     headers: tuple[tuple[str, str], ...] = (("Content-Type", "application/json"),)
-    keepalive = False
+    keepalive = b""
 
     def __init__(self) -> None:
         self._before = b"["

@@ -22,6 +22,7 @@ class Protocol:
     error_body: errors.ErrorBody
     stream_error: Callable[[int, str, bytes], bytes]
     terminator: bytes = b""
+    keepalive: bytes = b": keep-alive\n\n"
 
     def error(self, error: CliproxyError) -> Response:
         """The response for an error before anything was sent (client-api.md 6.1)."""
@@ -34,6 +35,10 @@ class Protocol:
 
 def _data(status: int, text: str, last: bytes) -> bytes:
     return b"data: " + _one_line(errors.openai_body(status, text)) + b"\n\n"
+
+
+def _gemini_data(status: int, text: str, last: bytes) -> bytes:
+    return b"data: " + _one_line(errors.gemini_body(status, text)) + b"\n\n"
 
 
 def _event(body: errors.ErrorBody) -> Callable[[int, str, bytes], bytes]:
@@ -51,5 +56,7 @@ def _one_line(body: bytes) -> bytes:
 CHAT = Protocol(OPENAI, errors.openai_body, _data, b"data: [DONE]\n\n")
 RESPONSES_API = Protocol(RESPONSES, errors.openai_body, errors.responses_event)
 MESSAGES = Protocol(CLAUDE, errors.claude_body, _event(errors.claude_body))
-GENERATE = Protocol(GEMINI, errors.gemini_body, _event(errors.gemini_body))
+GENERATE = Protocol(GEMINI, errors.gemini_body, _gemini_data, keepalive=b"\n\n")
+"""Google's SDK takes every line that is neither empty nor ``data: `` for JSON and fails: so neither comments nor event
+names here, but blank lines and a chunk with ``error``, which it raises as its own exception."""
 INTERNAL = Protocol(GEMINI_CLI, errors.gemini_body, _event(errors.gemini_body))

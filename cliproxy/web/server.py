@@ -21,6 +21,8 @@ CORS = (
 _WITH_ID = (
     "/v1/chat/completions", "/v1/completions", "/v1/messages", "/v1/responses", "/v1beta/models/", "/api/provider/",
 )  # fmt: skip
+_AMP_API = ("internal", "user", "auth", "meta", "ads", "telemetry", "threads", "otel", "tab")
+_AMP_ROOT = ("threads", "docs", "settings", "auth", "threads.rss", "news.rss")
 _HEAD_PATHS = ("/", "/healthz")
 
 
@@ -38,14 +40,23 @@ def _begin() -> Response | None:
     set_request_id(secrets.token_hex(4) if path.startswith(_WITH_ID) else NO_REQUEST)
     method = request.method
     if method == "OPTIONS":
-        return Response(status=204)
+        return Response(status=403 if is_amp_management(path) else 204)
     if method == "HEAD" and path not in _HEAD_PATHS:
         return _plain_404()
     return None
 
 
+def is_amp_management(path: str) -> bool:
+    """True on the paths that belong to Amp's own server (amp-routing.md 2.1, 2.2): no CORS there."""
+    first, _, rest = path[1:].partition("/")
+    if first == "api":
+        return rest.partition("/")[0] in _AMP_API or rest.startswith("provider/google/v1beta1/")
+    return first in _AMP_ROOT
+
+
 def _with_cors(response: Response) -> Response:
-    response.headers.extend(CORS)
+    if not is_amp_management(request.path):
+        response.headers.extend(CORS)
     return response
 
 

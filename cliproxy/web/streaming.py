@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-KEEPALIVE = b": keep-alive\n\n"
 Headers = tuple[tuple[str, str], ...]
 SSE_HEADERS: Headers = (
     ("Content-Type", "text/event-stream"),
@@ -66,8 +65,8 @@ class Framing(Protocol):
         """Response headers."""
 
     @property
-    def keepalive(self) -> bool:
-        """True when comments may stand between events."""
+    def keepalive(self) -> bytes:
+        """What may stand between events in a long silence; empty = nothing may."""
 
     @property
     def convert(self) -> Convert | None:
@@ -84,10 +83,10 @@ class SseFraming:
     """Server-sent events of one client protocol; ``convert`` reshapes blocks (legacy completions)."""
 
     headers = SSE_HEADERS
-    keepalive = True
 
     def __init__(self, protocol: ClientProtocol, convert: Convert | None = None) -> None:
         self._protocol = protocol
+        self.keepalive = protocol.keepalive
         self.convert = convert
 
     def error(self, status: int, text: str, last: bytes) -> bytes:
@@ -142,7 +141,7 @@ class StreamWriter:
                 yield out
             for block in stream:
                 if not block:
-                    yield KEEPALIVE
+                    yield framing.keepalive
                 elif out := convert(block):
                     last = out
                     yield out

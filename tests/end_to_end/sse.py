@@ -43,5 +43,6 @@ def _event(block: str) -> Event:
         return Event(comment=lines[0][1:].strip())
     names = [line.removeprefix("event:").strip() for line in lines if line.startswith("event:")]
     data = [line.removeprefix("data:").strip() for line in lines if line.startswith("data:")]
-    assert len(names) + len(data) == len(lines) and len(names) <= 1 and len(data) == 1, f"not one event: {block!r}"
+    assert (len(data), len(names) + len(data)) == (1, len(lines)), f"not one event: {block!r}"
+    assert len(names) <= 1, f"two names: {block!r}"
     return Event(data[0], names[0] if names else "")

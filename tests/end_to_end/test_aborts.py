@@ -104,4 +104,5 @@ def test_a_pipelined_request_is_not_an_abort(server: Proxy, upstream: FakeUpstre
         received += data
     connection.close()
     assert request.left is None
-    assert received.count(b"HTTP/1.1 200") == 2 and received.endswith(b'{"status":"ok"}')
+    assert received.count(b"HTTP/1.1 200") == 2
+    assert received.endswith(b'{"status":"ok"}')

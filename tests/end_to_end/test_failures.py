@@ -75,23 +75,24 @@ def post_in_parallel(server: Proxy, path: str, body: bytes, chunked: bool = Fals
     """Send a body and read meanwhile: the answer may come before everything has been sent."""
     connection = server.connect()
     connection.connect()
+    sock = connection.sock
     pieces: Iterator[bytes] = (body[start : start + 65536] for start in range(0, len(body), 65536))
     framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {len(body)}"
     lines = [f"POST {path} HTTP/1.1", "Host: x", f"Authorization: Bearer {KEY}", framing, "", ""]
 
     def feed() -> None:
         try:
-            connection.sock.sendall("\r\n".join(lines).encode())
+            sock.sendall("\r\n".join(lines).encode())
             for piece in pieces:
-                connection.sock.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
-            connection.sock.sendall(b"0\r\n\r\n" if chunked else b"")
+                sock.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+            sock.sendall(b"0\r\n\r\n" if chunked else b"")
         except OSError:
             pass  # the server has heard enough
 
     feeder = threading.Thread(target=feed)
     feeder.start()
     try:
-        return read_answer(connection.sock)
+        return read_answer(sock)
     finally:
         connection.close()
         feeder.join(10)
@@ -226,9 +227,8 @@ def test_unknown_paths_and_methods(server: Proxy) -> None:
         assert (answer.status, answer.kind, answer.body) == (404, "text/plain", b"404 page not found")
 
 
-def test_the_log_tells_but_not_the_keys(server: Proxy, upstream: FakeUpstream, fresh: Fresh) -> None:
+def test_no_keys_in_the_log(server: Proxy, upstream: FakeUpstream, fresh: Fresh) -> None:
     upstream.plan(Plan(status=500, message="kaputt"))
-    server.ask("POST", f"/v1/messages?key={KEY}", CLAUDE.body(fresh(CLAUDE)))
-    eventually(lambda: ' 500 | ' in server.log, "an access line of the failure")
+    assert server.ask("POST", f"/v1/messages?key={KEY}", CLAUDE.body(fresh(CLAUDE))).status == 500
     assert KEY not in server.log
-    assert "claude-main" not in server.log
+    assert upstream.requests[0].credential.removeprefix("Bearer ") not in server.log

@@ -121,7 +121,7 @@ def test_image_input(client: anthropic.Anthropic, upstream: FakeUpstream) -> Non
 
 
 def test_betas_and_version_reach_the_upstream(client: anthropic.Anthropic, upstream: FakeUpstream) -> None:
-    ask(client, extra_headers={"anthropic-beta": "context-1m-2025-08-07,x-2"})
+    ask(client, extra_headers={"anthropic-beta": "context-1m-2025-08-07,x-2", "anthropic-version": "2023-06-01"})
     headers = upstream.requests[0].headers
     assert headers["anthropic-version"] == "2023-06-01"
     assert headers["anthropic-beta"].startswith("context-1m-2025-08-07,x-2")
@@ -153,7 +153,8 @@ def test_upstream_errors(
     with pytest.raises(error, match="no such luck") as caught:
         ask(client, fresh(CLAUDE), stream=stream)
     body: Any = caught.value.body
-    assert body["type"] == "error" and body["error"]["message"] == "no such luck"
+    assert body["type"] == "error"
+    assert body["error"]["message"] == "no such luck"
     if status == 429:
         assert caught.value.response.headers["retry-after"] == "7"
 

@@ -46,7 +46,9 @@ def test_text(client: openai.OpenAI, upstream: FakeUpstream) -> None:
 
 def test_usage(client: openai.OpenAI, upstream: FakeUpstream) -> None:
     usage = client.chat.completions.create(model="gpt-test", messages=ASKED).usage
-    assert usage is not None and usage.prompt_tokens_details and usage.completion_tokens_details
+    assert usage is not None
+    assert usage.prompt_tokens_details
+    assert usage.completion_tokens_details
     assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (20, 9, 29)
     assert (usage.prompt_tokens_details.cached_tokens, usage.completion_tokens_details.reasoning_tokens) == (8, 4)
 
@@ -142,11 +144,11 @@ def test_wrong_key(server: Proxy) -> None:
         client.chat.completions.create(model="gpt-test", messages=ASKED)
 
 
-def test_error_inside_a_stream(client: openai.OpenAI, upstream: FakeUpstream) -> None:
+def test_error_inside_a_stream(client: openai.OpenAI, upstream: FakeUpstream, fresh: Fresh) -> None:
     upstream.plan(Plan(error_after=3, message="lost my mind"))
     text = ""
     with (
-        client.chat.completions.create(model="gpt-test", messages=ASKED, stream=True) as stream,
+        client.chat.completions.create(model=fresh(CHAT), messages=ASKED, stream=True) as stream,
         pytest.raises(openai.APIError, match="lost my mind"),
     ):
         for chunk in stream:

@@ -90,7 +90,8 @@ def test_reasoning_comes_with_its_opaque_content(client: openai.OpenAI, upstream
     upstream.always(Plan(reply=THINKING))
     response = client.responses.create(model="codex-test", input="hi", reasoning={"effort": "high"})
     item = response.output[0]
-    assert item.type == "reasoning" and item.encrypted_content == SIGNATURE
+    assert item.type == "reasoning"
+    assert item.encrypted_content == SIGNATURE
     assert upstream.requests[0].json["reasoning"]["effort"] == "high"
     assert upstream.requests[0].json["include"] == ["reasoning.encrypted_content"]
 

@@ -28,7 +28,8 @@ def refusal(tmp_path: Path, settings: dict[str, Any] | str, **options: Any) -> S
 def test_sample_keys(tmp_path: Path, key: str) -> None:
     failed = refusal(tmp_path, f"port: 8317\n\napi-keys:\n  - good\n  - {key}\n")
     assert failed.code == 1
-    assert key in failed.log and "line 5" in failed.log
+    assert key in failed.log
+    assert "line 5" in failed.log
 
 
 @pytest.mark.parametrize(
@@ -67,12 +68,14 @@ def test_broken_config_lists_every_problem(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["api-keys: [a\n", "a: 1\na: 2\nport: 1\nport: 2\n", "\tx: 1\n", "- a\n"])
 def test_config_that_is_no_yaml_mapping(tmp_path: Path, text: str) -> None:
     failed = refusal(tmp_path, text)
-    assert failed.code == 1 and "failed to load config" in failed.log
+    assert failed.code == 1
+    assert "failed to load config" in failed.log
 
 
 def test_missing_config(tmp_path: Path) -> None:
     failed = refusal(tmp_path, GOOD, env={"CLIPROXY_CONFIG": str(tmp_path / "none.yaml")})
-    assert failed.code == 1 and "none.yaml" in failed.log
+    assert failed.code == 1
+    assert "none.yaml" in failed.log
 
 
 def test_tls_without_files(tmp_path: Path) -> None:
@@ -93,11 +96,3 @@ def test_address_of_the_config(start: Start) -> None:
 def test_unknown_keys_are_only_warned_of(start: Start) -> None:
     proxy = start(yaml(GOOD) + "no-such-key: 1\n")
     eventually(lambda: "no-such-key" in proxy.log, "the warning")
-
-
-def test_logs_and_database_stay_in_the_writable_path(start: Start) -> None:
-    proxy = start({**GOOD, "logging-to-file": True, "usage-statistics-enabled": True})
-    body = {"model": "demo-echo", "messages": [{"role": "user", "content": "hi"}]}
-    assert proxy.post("/v1/chat/completions", body).status == 200
-    main = proxy.folder / "logs" / "main.log"
-    eventually(lambda: main.exists() and '/v1/chat/completions"' in main.read_text(), "the access line in main.log")

@@ -81,7 +81,8 @@ def test_compressed_errors_are_readable(
 ) -> None:
     upstream.plan(Plan(status=400, message="compressed words", encoding=encoding))
     answer = server.post(family.path(fresh(family)), family.body(fresh(family)))
-    assert answer.status == 400 and answer.json["error"]["message"] == "compressed words"
+    assert answer.status == 400
+    assert answer.json["error"]["message"] == "compressed words"
 
 
 def test_events_are_passed_on_at_once(server: Proxy, upstream: FakeUpstream) -> None:
@@ -144,7 +145,8 @@ def test_a_broken_stream_ends_with_one_error_frame(
     assert ending not in answer.body
     assert family.stream_text(answer.body.rpartition(frame)[0]).startswith("w0 w1 ")
     error = events[-1].json
-    assert words in json_text(error) and "error" in error
+    assert words in json_text(error)
+    assert "error" in error
     assert [event.name for event in events].count("error") == (0 if family is CHAT else 1)
 
 

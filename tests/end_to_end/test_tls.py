@@ -55,12 +55,16 @@ def secure(start: Start, upstream: FakeUpstream, certificate: tuple[Path, Path])
 
 
 def test_tls(secure: Proxy, upstream: FakeUpstream) -> None:
-    """Answers, streams, aborts, and a plain-text client that does no harm."""
+    """Answers, streams, aborts."""
     for family in PROTOCOLS:
         assert family.text(secure.post(family.path(), family.body()).json) == TEXT.joined
         streamed = secure.post(family.path(stream=True), family.body(stream=True))
         assert family.stream_text(streamed.body) == TEXT.joined
     assert_abort_is_noticed(secure, upstream)
+
+
+def test_plain_text_client_does_no_harm(secure: Proxy) -> None:
+    """Refused, without a traceback in the log."""
     assert_plain_text_is_refused(secure)
     assert secure.ask("GET", "/healthz").status == 200
 

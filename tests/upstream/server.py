@@ -5,6 +5,7 @@ One thread per connection, keep-alive, everything recorded. ``stop`` closes all 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import select
@@ -301,7 +302,5 @@ def _chunks(reader: Any) -> Iterator[bytes]:
 
 
 def _shut(connection: socket.socket) -> None:
-    try:
+    with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass

@@ -48,7 +48,8 @@ def test_records_what_it_got(fake: FakeUpstream) -> None:
     (request,) = fake.requests
     assert (request.method, request.path, request.json) == ("POST", "/v1/chat/completions", CHAT)
     assert request.headers["authorization"] == "Bearer k"
-    assert request.answered is not None and request.left is None
+    assert request.answered is not None
+    assert request.left is None
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,8 @@ def test_compressed_answers(fake: FakeUpstream, encoding: str, decode: Any) -> N
     fake.plan(Plan(encoding=encoding), Plan(encoding=encoding, status=429, message="slow down"))
     assert decode(ask(fake, stream=True)[1]) == whole
     status, body = ask(fake)
-    assert status == 429 and json.loads(decode(body))["error"]["message"] == "slow down"
+    assert status == 429
+    assert json.loads(decode(body))["error"]["message"] == "slow down"
 
 
 def test_compressed_pieces_can_be_read_as_they_arrive(fake: FakeUpstream) -> None:
@@ -129,7 +131,8 @@ def test_empty_stream_and_error_event(fake: FakeUpstream) -> None:
     fake.plan(EMPTY, Plan(error_after=2, message="boom"))
     assert ask(fake, stream=True) == (200, b"")
     events = ask(fake, stream=True)[1].split(b"\n\n")
-    assert len(events) == 4 and b"boom" in events[2]
+    assert len(events) == 4
+    assert b"boom" in events[2]
 
 
 def test_stall_ends_with_release(fake: FakeUpstream) -> None:
@@ -174,8 +177,10 @@ def test_anthropic_sdk_reads_a_stream(fake: FakeUpstream) -> None:
         with client.messages.stream(model="up", max_tokens=9, messages=asked) as stream:
             message = stream.get_final_message()
     thinking, text = message.content
-    assert thinking.type == "thinking" and (thinking.thinking, thinking.signature) == (THINKING.thoughts, SIGNATURE)
-    assert text.type == "text" and text.text == TEXT.joined
+    assert thinking.type == "thinking"
+    assert (thinking.thinking, thinking.signature) == (THINKING.thoughts, SIGNATURE)
+    assert text.type == "text"
+    assert text.text == TEXT.joined
 
 
 def test_genai_sdk_reads_a_stream(fake: FakeUpstream) -> None:

@@ -101,7 +101,7 @@ def _event(frame: bytes) -> tuple[str, Any]:
 
 @pytest.mark.parametrize(
     ("protocol", "name", "path"),
-    [(CHAT, "", ("error", "message")), (MESSAGES, "error", ("error", "message")), (GENERATE, "error", ("error", "message"))],
+    [(CHAT, "", ("error", "message")), (MESSAGES, "error", ("error", "message")), (GENERATE, "", ("error", "message"))],
 )
 @pytest.mark.parametrize("text", ["words", UPSTREAM, '{\n "error": {\r\n  "message": "words"\n }\n}'])
 def test_errors_in_streams_are_one_event(protocol: Any, name: str, path: tuple[str, str], text: str) -> None:

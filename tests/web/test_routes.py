@@ -205,7 +205,7 @@ def test_an_empty_stream(client: FlaskClient, pool: FakePool, path: str, kind: s
         (CHAT, b'data: {"error":{"message":"gone"}}\n\n'),
         (RESPONSES, b'event: error\ndata: {"type":"error","code":"internal_server_error","message":"gone"'),
         (MESSAGES, b'event: error\ndata: {"type":"error","error":{"message":"gone","type":"api_error"}}\n\n'),
-        (STREAM, b'event: error\ndata: {"error":{"message":"gone"}}\n\n'),
+        (STREAM, b'data: 1\n\ndata: {"error":{"message":"gone"}}\n\n'),
         (f"{STREAM}?alt=json", b',{"error":{"message":"gone"}}]'),
         (f"{STREAM}?alt=raw", b'1{"error":{"message":"gone"}}'),
     ],

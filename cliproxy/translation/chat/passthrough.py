@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from cliproxy.records.usage import Tokens
 from cliproxy.translation import model_name, sse, usage
 from cliproxy.translation.passthrough import Passthrough, load
@@ -34,6 +37,8 @@ class ChatStream(Passthrough):
             and data.count(b"\n") == 2 * data.count(head)
             and b'"usage":{' not in data
             and b'"usage": {' not in data
+            and b'"finish_reason":"' not in data
+            and b'"finish_reason": "' not in data
         ):
             return data.replace(head, self._new_head)
         return super().feed(data)
@@ -58,6 +63,7 @@ class ChatStream(Passthrough):
             return b""
         if tokens := usage.openai(chunk):
             self.tokens = tokens
+        self.ending = self.ending or _finished(chunk)
         self.reported(model_name.lookup(chunk, _MODEL))
         changed = model_name.replace(data, chunk, _MODEL, self.client_model)
         self._learn_head(data, changed)
@@ -72,6 +78,11 @@ class ChatStream(Passthrough):
         end += len(old)
         self._head = b"data: " + data[:end]
         self._new_head = b"data: " + changed[: end - len(old) + len(new)]
+
+
+def _finished(chunk: Mapping[str, Any]) -> bool:
+    choices = chunk.get("choices")
+    return isinstance(choices, list) and any(isinstance(c, dict) and c.get("finish_reason") for c in choices)
 
 
 def body(data: bytes, client_model: str, sent_model: str) -> tuple[bytes, str, Tokens]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from cliproxy.records.usage import Tokens
 from cliproxy.translation import model_name, sse, usage
 from cliproxy.translation.passthrough import Passthrough, load
@@ -30,8 +33,17 @@ class GeminiStream(Passthrough):
             return b""
         if tokens := usage.gemini(chunk):
             self.tokens = tokens
+        self.ending = self.ending or _finished(chunk)
         self.reported(model_name.lookup(chunk, _MODEL))
         return sse.frame(model_name.replace(data, chunk, _MODEL, self.client_model))
+
+
+def _finished(chunk: Mapping[str, Any]) -> bool:
+    """True for a chunk with a finish reason, or with a refused prompt."""
+    candidates = chunk.get("candidates")
+    ended = isinstance(candidates, list) and any(isinstance(c, dict) and c.get("finishReason") for c in candidates)
+    feedback = chunk.get("promptFeedback")
+    return ended or (isinstance(feedback, dict) and bool(feedback.get("blockReason")))
 
 
 def body(data: bytes, client_model: str, sent_model: str) -> tuple[bytes, str, Tokens]:
