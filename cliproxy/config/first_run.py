@@ -29,7 +29,7 @@ def first_config(example: str, client_key: str, management_hash: str) -> str:
         (re.compile(r"^  secret-key:.*$", re.MULTILINE), f'  secret-key: "{management_hash}"'),
         (re.compile(r"^#? ?demo:.*$", re.MULTILINE), "demo: true"),
     ):
-        text, count = pattern.subn(lambda match, line=line: line, text, count=1)
+        text, count = pattern.subn(line.replace("\\", "\\\\"), text, count=1)
         if not count:
             raise ValueError(f"config.example.yaml has no line like {pattern.pattern!r}")
     load_text(text)

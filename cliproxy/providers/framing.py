@@ -76,6 +76,13 @@ class Chunked:
 
         :raises FramingError: a chunk size is not a number, or its line has no end.
         """
+        if not (self._rest or self._left or self._trailer):
+            # The usual case, one small chunk per read, without loops.
+            line_end = data.find(b"\r\n")
+            if 0 < line_end <= 8:
+                size = self._size(data[:line_end])
+                if size and line_end + size + 4 == len(data):
+                    return data[line_end + 2 : -2]
         if self._rest:
             data, self._rest = self._rest + data, b""
         if self._trailer:

@@ -8,10 +8,11 @@ the socket's own timeout does the limits, and there are no keep-alive pauses.
 from __future__ import annotations
 
 import http.client
-import time
+from time import monotonic
 from typing import Any
 
 import gevent
+from gevent import getcurrent
 from gevent.socket import socket as GeventSocket
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
@@ -21,7 +22,7 @@ from cliproxy.config.settings import TimeLimits
 from cliproxy.errors import FirstByteTimeout, IdleTimeout, UpstreamError, UpstreamTransport
 from cliproxy.providers.framing import Chunked, Counted, Framing, FramingError, UntilClose
 
-_BLOCK = 1 << 16
+_BLOCK = 1 << 15
 _LINGER = 2.0
 """Seconds that a complete answer may take to end its body before the connection is given up."""
 
@@ -46,6 +47,7 @@ class BodySource:
         self.keepalive = 0.0
         self._response = response
         self._reader = _reader_of(response)
+        self._take: Any = getattr(self._reader, "read1", None)
         self._framing = _framing_of(response)
         self._decoder = stream_decoder(response.headers.get("content-encoding", ""))
         self._limits = limits
@@ -72,22 +74,23 @@ class BodySource:
         """
         if self._ended:
             return None
+        framing = self._framing
         try:
-            while not self._framing.done:
+            while not framing.done:
                 data = self._wait()
-                if data is None:
-                    return b""
                 if not data:
-                    if not self._framing.at_eof():
+                    if data is None:
+                        return b""
+                    if not framing.at_eof():
                         raise UpstreamTransport("upstream closed the connection before its answer was complete")
                     break
                 self._begun = True
-                body = self._framing.feed(data)
+                body = framing.feed(data)
                 if self._decoder is not None and body:
                     body = self._decoder.feed(body)
+                if framing.done:
+                    self._end()
                 if body:
-                    if self._framing.done:
-                        self._end()
                     return body
         except UpstreamError:
             self.close()
@@ -144,15 +147,15 @@ class BodySource:
 
     def _wait(self) -> bytes | None:
         """One read of what has arrived; waits when nothing has. None when interrupted for a keep-alive."""
-        if self._reader is None:
-            return b""
-        if not self._lazy:
-            return self._wait_with_socket_timeout()
         if self._timer is None:
+            if self._reader is None:
+                return b""
+            if not self._lazy:
+                return self._wait_with_socket_timeout()
             self._start_timer()
-        self._waiter = gevent.getcurrent()
+        self._waiter = getcurrent()
         try:
-            data: bytes = self._reader.read1(_BLOCK)
+            data: bytes = self._take(_BLOCK)
         except _Pause:
             return None
         except _Expired:
@@ -161,12 +164,15 @@ class BodySource:
             raise UpstreamTransport(_words(error)) from error
         finally:
             self._waiter = None
-        self._since = self._paused = time.monotonic()
+        if not self._begun:
+            # The first read has emptied http.client's buffer: from now on straight from the socket.
+            self._take = self._socket.recv
+        self._since = self._paused = monotonic()
         return data
 
     def _wait_with_socket_timeout(self) -> bytes:
         limit = self._limits.idle if self._begun else self._limits.first_byte
-        left = max(0.001, self._since + limit - time.monotonic()) if limit else None
+        left = max(0.001, self._since + limit - monotonic()) if limit else None
         if self._socket is not None:
             self._socket.settimeout(left)
         try:
@@ -176,14 +182,14 @@ class BodySource:
             raise self._expired() from None
         except TRANSPORT_FAULTS as error:
             raise UpstreamTransport(_words(error)) from error
-        self._since = time.monotonic()
+        self._since = monotonic()
         return data
 
     def _expired(self) -> UpstreamError:
         return IdleTimeout(self._limits.idle) if self._begun else FirstByteTimeout(self._limits.first_byte)
 
     def _start_timer(self) -> None:
-        self._timer = gevent.get_hub().loop.timer(self._next_look(time.monotonic()))
+        self._timer = gevent.get_hub().loop.timer(self._next_look(monotonic()))
         self._timer.start(self._look)
 
     def _stop_timer(self) -> None:
@@ -205,7 +211,7 @@ class BodySource:
 
     def _look(self) -> None:
         """Runs in the hub: wake the reader if it has waited for as long as something allows."""
-        now = time.monotonic()
+        now = monotonic()
         waiter, limit = self._waiter, self._limit()
         thrown: type[BaseException] | None = None
         if waiter is not None:

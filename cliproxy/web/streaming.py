@@ -135,16 +135,18 @@ class StreamWriter:
         stream, framing = self._started.stream, self._framing
         stream.set_keepalive(self._keepalive)
         last = self._started.first
-        convert = framing.convert or _unchanged
+        convert = framing.convert
         try:
-            if out := convert(last):
+            if out := convert(last) if convert else last:
                 yield out
             for block in stream:
                 if not block:
                     yield framing.keepalive
-                elif out := convert(block):
-                    last = out
-                    yield out
+                elif convert is None:
+                    last = block
+                    yield block
+                elif last := convert(block):
+                    yield last
         except CliproxyError as error:
             yield framing.error(error.status or 500, error.text, last)
         except Exception:
@@ -157,10 +159,6 @@ class StreamWriter:
     def _close(self) -> None:
         self._watch.stop()
         self._started.stream.close()
-
-
-def _unchanged(block: bytes) -> bytes:
-    return block
 
 
 def set_upstream_model(response: Response, model: str) -> None:

@@ -25,6 +25,7 @@ class ChatStream(Passthrough):
         super().__init__(client_model, sent_model)
         self._head = b""  # as the upstream sends it
         self._new_head = b""  # as the client gets it
+        self._usage = self._finish = b""  # what marks an event that must be looked at, in the upstream's spacing
 
     def feed(self, data: bytes) -> bytes:
         """The chunks that ``data`` completes, as the client gets them."""
@@ -35,10 +36,8 @@ class ChatStream(Passthrough):
             and not self._events.waiting
             and data.endswith(b"\n\n")
             and data.count(b"\n") == 2 * data.count(head)
-            and b'"usage":{' not in data
-            and b'"usage": {' not in data
-            and b'"finish_reason":"' not in data
-            and b'"finish_reason": "' not in data
+            and self._usage not in data
+            and self._finish not in data
         ):
             return data.replace(head, self._new_head)
         return super().feed(data)
@@ -76,6 +75,8 @@ class ChatStream(Passthrough):
         if end < 0 or b"{" in data[1:end] or b"[" in data[:end] or not data[:end].rstrip(b" :").endswith(b'"model"'):
             return
         end += len(old)
+        space = b" " if data[:end].endswith(b'"model": ' + old) else b""
+        self._usage, self._finish = b'"usage":%b{' % space, b'"finish_reason":%b"' % space
         self._head = b"data: " + data[:end]
         self._new_head = b"data: " + changed[: end - len(old) + len(new)]
 
