@@ -71,7 +71,8 @@ class Server:
 
     def cpu(self) -> float:
         """Seconds on a processor so far, user and system."""
-        return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{self.worker}/task").glob("*/schedstat")) / 1e9
+        tasks = Path(f"/proc/{self.worker}/task").glob("*/schedstat")
+        return sum(int(path.read_text().split()[0]) for path in tasks) / 1e9
 
     def memory(self, field: str = "VmRSS") -> float:
         """Megabytes."""
@@ -189,13 +190,15 @@ def report(relay: Server, proxy: Server, quick: bool) -> bool:
         ratio = ours.cpu / base.cpu
         fine &= ratio <= scenario.budget
         mark = verdict(ratio, scenario.budget)
-        print(f"{scenario.name:28}{base.cpu:9.1f} us{ours.cpu:9.1f} us{ratio:8.2f}{scenario.budget:8.2f}  {mark}", flush=True)
+        costs = f"{base.cpu:9.1f} us{ours.cpu:9.1f} us"
+        print(f"{scenario.name:28}{costs}{ratio:8.2f}{scenario.budget:8.2f}  {mark}", flush=True)
     ttfb(relay, 50), ttfb(proxy, 50)
     base = median([ttfb(relay, 200) for _ in range(rounds)])
     ours = median([ttfb(proxy, 200) for _ in range(rounds)])
     added = ours.p50 - base.p50
     fine &= added <= 1.0
-    print(f"\nTTFB, one client       relay p50 {base.p50:.2f} ms, p99 {base.p99:.2f} ms; proxy p50 {ours.p50:.2f} ms, p99 {ours.p99:.2f} ms")
+    relayed = f"relay p50 {base.p50:.2f} ms, p99 {base.p99:.2f} ms"
+    print(f"\nTTFB, one client       {relayed}; proxy p50 {ours.p50:.2f} ms, p99 {ours.p99:.2f} ms")
     print(f"added TTFB p50         {added:.2f} ms (budget 1.00)  {verdict(added, 1.0)}")
     per_stream = open_streams(proxy, 200 if quick else 400)
     for name, value, budget, unit in (

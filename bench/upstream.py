@@ -40,7 +40,8 @@ CHAT_BODY = json.dumps(
 CLAUDE_START = (
     b'event: message_start\ndata: {"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant",'
     b'"model":"up-model","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":5,"output_tokens":1}}}'
-    b'\n\nevent: content_block_start\ndata: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}\n\n'
+    b'\n\nevent: content_block_start\ndata: {"type":"content_block_start","index":0,'
+    b'"content_block":{"type":"text","text":""}}\n\n'
 )
 CLAUDE_END = (
     b'event: content_block_stop\ndata: {"type":"content_block_stop","index":0}\n\n'
@@ -62,9 +63,11 @@ def answer(sock, path: str, body: bytes) -> None:  # type: ignore[no-untyped-def
     """What the request's model says: ``burst-N``, ``paced-N``; anything else is a whole body."""
     claude = "messages" in urlsplit(path).path
     request = json.loads(body)
-    kind, _, count = str(request.get("metadata", {}).get("bench", parse_qs(urlsplit(path).query).get("b", [""])[0])).partition("-")
+    asked = parse_qs(urlsplit(path).query).get("b", [""])[0]
+    kind, _, count = str(request.get("metadata", {}).get("bench", asked)).partition("-")
     if not kind:
-        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(CHAT_BODY), CHAT_BODY))
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(CHAT_BODY)
+        sock.sendall(head + CHAT_BODY)
         return
     event = claude_event if claude else chat_event
     sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")

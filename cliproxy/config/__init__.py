@@ -1,0 +1,1 @@
+"""Settings: reading, checking, watching and saving config.yaml."""

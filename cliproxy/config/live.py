@@ -75,7 +75,8 @@ class LiveSettings:
         for warning in loaded.warnings:
             log.warning("config: %s", warning)
         lines = diff_lines(old, new)
-        log.debug("\n  ".join(["config changes detected:", *lines]) if lines else "no material config field changes detected")
+        changes = "\n  ".join(["config changes detected:", *lines])
+        log.debug(changes if lines else "no material config field changes detected")
         self.current = new
         log.info("config successfully reloaded, triggering client reload")
         for subscriber in tuple(self._subscribers):

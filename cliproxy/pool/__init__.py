@@ -1,0 +1,1 @@
+"""Credentials: which one answers a call, and what becomes of it afterwards."""

@@ -210,7 +210,8 @@ def _next_block(old: Block | None, until: float, failure: Failure, now: float) -
         distance = min(old.distance * 2, LONGEST_TRIAL)
         return Block(until, failure.status == 429, reason, now + distance, distance)
     if old is not None and now < old.until:
-        return Block(max(until, old.until) if old.quota else until, failure.status == 429, reason, old.trial_at, old.distance)
+        until = max(until, old.until) if old.quota else until
+        return Block(until, failure.status == 429, reason, old.trial_at, old.distance)
     return Block(until, failure.status == 429, reason, now + FIRST_TRIAL)
 
 

@@ -84,7 +84,8 @@ class Pool:
         now = self._clock()
         enabled = [entry for entry in self._entries.values() if not entry.credential.disabled]
         failing = sum(entry.health.status(now) == "error" for entry in enabled)
-        return f"<Pool {len(self._entries)} credentials, {len(enabled)} enabled, {failing} failing, {self._selector.name}>"
+        counts = f"{len(self._entries)} credentials, {len(enabled)} enabled, {failing} failing"
+        return f"<Pool {counts}, {self._selector.name}>"
 
     def put(self, credential: Credential, *, own_write: bool = False) -> None:
         """Add or replace a credential and register its models.
@@ -109,7 +110,9 @@ class Pool:
             self._entries.pop(credential_id, None)
             self._candidates.clear()
 
-    def sync(self, credentials: Sequence[Credential], *, force: Callable[[Credential], bool] | None = None) -> list[str]:
+    def sync(
+        self, credentials: Sequence[Credential], *, force: Callable[[Credential], bool] | None = None
+    ) -> list[str]:
         """Make the pool hold exactly ``credentials``; only differences are applied.
 
         ``force`` names those to register again though they did not change. Runtime-only credentials of other origin
@@ -131,7 +134,7 @@ class Pool:
         return done
 
     def refresh_settings(self) -> None:
-        """Take over new settings: strategy, alias tables, providers. Health and rotation of an unchanged strategy stay."""
+        """Take over new settings: strategy, aliases, providers. Health and rotation of an unchanged strategy stay."""
         settings = self._settings()
         with self._lock:
             if settings.routing.fill_first != self._selector.fill_first:
@@ -179,7 +182,7 @@ class Pool:
         return answer
 
     def stream(self, providers: Sequence[str], call: Call) -> StartedStream:
-        """A stream with its first unit; failures before that have moved on to other credentials. Raises as ``execute``."""
+        """A stream with its first unit; earlier failures have moved on to other credentials. Raises as ``execute``."""
         try:
             started = self._rounds(providers, call, self._stream)
         except EmptyStream as empty:

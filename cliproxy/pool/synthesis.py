@@ -77,7 +77,8 @@ def _vertex(entries: Sequence[KeyEntry], ids: _Ids) -> Iterator[Credential]:
         key, base = entry.api_key.strip(), entry.base_url.strip()
         credential_id, name = ids.make("vertex:apikey", key, base, entry.proxy_url)
         attributes = {
-            "source": f"config:vertex-apikey[{name}]", "base_url": base, "auth_kind": "apikey", "provider_key": "vertex",
+            "source": f"config:vertex-apikey[{name}]", "base_url": base, "auth_kind": "apikey",
+            "provider_key": "vertex",
         }  # fmt: skip
         if key:
             attributes["api_key"] = key
@@ -106,7 +107,8 @@ def _compat(provider: CompatProvider, ids: _Ids) -> Iterator[Credential]:
         parts = (base,) if entry is None else (entry.api_key, base, entry.proxy_url)
         credential_id, name = ids.make(kind, *parts)
         attributes = {
-            "source": f"config:{key}[{name}]", "base_url": base, "compat_name": provider.name or key, "provider_key": key,
+            "source": f"config:{key}[{name}]", "base_url": base,
+            "compat_name": provider.name or key, "provider_key": key,
             **_common(provider.priority, provider.headers),
         }  # fmt: skip
         if entry is not None and entry.api_key.strip():

@@ -1,0 +1,1 @@
+"""Upstreams: one executor per kind of service, and the HTTP transport under them."""

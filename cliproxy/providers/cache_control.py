@@ -13,8 +13,7 @@ _MARK = {"type": "ephemeral"}
 def wanted(body: Mapping[str, Any]) -> bool:
     """True when no direct element of system, tools or message contents has a mark."""
     return not any(
-        _marked(items)
-        for items in (body.get("system"), body.get("tools"), *(c for _, c in _contents(body)))
+        _marked(items) for items in (body.get("system"), body.get("tools"), *(c for _, c in _contents(body)))
     )
 
 

@@ -125,5 +125,3 @@ def _headers(credential: Credential, call: Call, cache_id: str, accept: str) -> 
         if isinstance(account := credential.metadata.get("account_id"), str):
             headers["Chatgpt-Account-Id"] = account
     return with_custom(headers, credential)
-
-

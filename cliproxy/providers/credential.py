@@ -1,7 +1,7 @@
 """The credential record: one account or key, as config.md 8 and credentials.md 2 describe it.
 
-A record is immutable; its health (cooldowns, last error) lives in the pool (``pool/health.py``), so that replacing the record
-never touches the health by accident.
+A record is immutable; its health (cooldowns, last error) lives in the pool (``pool/health.py``), so that replacing
+the record never touches the health by accident.
 """
 
 from __future__ import annotations

@@ -50,7 +50,8 @@ class GeminiProvider(HttpProvider):
         self.require(call, GEMINI)
         sent = base_name(model)
         body = body_of(call, sent, counting=True)
-        reply = self.fetch(credential, self.url(credential, sent, "countTokens"), self.headers(credential, "gzip"), body)
+        url, headers = self.url(credential, sent, "countTokens"), self.headers(credential, "gzip")
+        reply = self.fetch(credential, url, headers, body)
         return Answer(count_body(reply.body), sent)
 
     def url(self, credential: Credential, model: str, action: str) -> str:

@@ -197,7 +197,8 @@ def _status_error(response: BaseHTTPResponse, source: BodySource) -> UpstreamSta
         body = ""
     wait = parse_retry_after(response.headers.get("retry-after", "")) if status == 429 else None
     headers = {"Retry-After": str(math.ceil(wait))} if wait is not None else {}
-    return UpstreamStatus(body if body.strip() else f"status {status}", status=status, retry_after=wait, headers=headers)
+    text = body if body.strip() else f"status {status}"
+    return UpstreamStatus(text, status=status, retry_after=wait, headers=headers)
 
 
 def parse_retry_after(value: str, now: float | None = None) -> float | None:

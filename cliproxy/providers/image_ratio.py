@@ -1,4 +1,4 @@
-"""The aspect ratio of ``gemini-2.5-flash-image-preview``: a white picture of that shape to paint over (providers.md 9)."""
+"""Aspect ratio of ``gemini-2.5-flash-image-preview``: a white picture of that shape to paint over (providers.md 9)."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ def white_png(ratio: str) -> str:
     width, height = SIZES.get(ratio, (1024, 1024))
     rows = (b"\0" + b"\xff" * ((width + 7) // 8)) * height  # one bit per pixel, filter 0
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
-    data = b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(rows, 9)) + _chunk(b"IEND", b"")
+    chunks = _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(rows, 9)) + _chunk(b"IEND", b"")
+    data = b"\x89PNG\r\n\x1a\n" + chunks
     return base64.b64encode(data).decode()
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import gevent
 from gevent import getcurrent
-from gevent.socket import socket as GeventSocket
+from gevent.socket import socket as GeventSocket  # noqa: N812 - it is a class
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 

@@ -50,7 +50,8 @@ class VertexProvider(GeminiProvider):
         :raises UpstreamStatus: a service account, which needs a token exchange.
         """
         if not credential.attributes.get("api_key") and not bearer_of(credential):
-            raise UpstreamStatus("vertex executor: this credential has neither an API key nor an access token", status=401)
+            text = "vertex executor: this credential has neither an API key nor an access token"
+            raise UpstreamStatus(text, status=401)
         return super().headers(credential, encoding)
 
     def _predict(self, credential: Credential, call: Call, model: str) -> bytes:

@@ -14,7 +14,8 @@ NO_REQUEST = "--------"
 _REQUEST_ID: ContextVar[str] = ContextVar("cliproxy_request_id", default=NO_REQUEST)
 _LEVELS = {"DEBUG": "debug", "INFO": "info ", "WARNING": "warn ", "ERROR": "error", "CRITICAL": "fatal"}
 _FIELDS = (
-    "provider", "model", "mode", "budget", "level", "original_mode", "original_value", "min", "max", "clamped_to", "error",
+    "provider", "model", "mode", "budget", "level", "original_mode", "original_value", "min", "max", "clamped_to",
+    "error",
 )  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""Which models exist, and which providers serve a name."""

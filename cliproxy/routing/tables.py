@@ -92,7 +92,17 @@ _GEMINI_ROWS: list[tuple[str, str, str, int, str, int, int, str, str]] = [
     ("gemini-3-pro-image-preview", "GV", "Gemini 3 Pro Image Preview", 1737158400, "3.0", _IN, _OUT, _PRO, _LOW_HIGH),
     ("gemini-pro-latest", "A", "Gemini Pro Latest", 1750118400, "2.5", _IN, _OUT, _PRO, ""),
     ("gemini-flash-latest", "A", "Gemini Flash Latest", 1750118400, "2.5", _IN, _OUT, _FLASH, ""),
-    ("gemini-flash-lite-latest", "A", "Gemini Flash-Lite Latest", 1753142400, "2.5", _IN, _OUT, "512-24576 zero dyn", ""),
+    (
+        "gemini-flash-lite-latest",
+        "A",
+        "Gemini Flash-Lite Latest",
+        1753142400,
+        "2.5",
+        _IN,
+        _OUT,
+        "512-24576 zero dyn",
+        "",
+    ),  # noqa: E501
     ("gemini-2.5-flash-image", "A", "Gemini 2.5 Flash Image", 1759363200, "2.5", _IN, 8192, "", ""),
     ("imagen-4.0-generate-001", "V", "Imagen 4.0 Generate", 1750000000, "4.0", 0, 0, "", ""),
     ("imagen-4.0-ultra-generate-001", "V", "Imagen 4.0 Ultra Generate", 1750000000, "4.0", 0, 0, "", ""),

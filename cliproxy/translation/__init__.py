@@ -1,0 +1,1 @@
+"""Wire formats, as pure functions and stream machines; nothing here does I/O."""

@@ -16,9 +16,9 @@ import orjson
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 # The numbers' values do not matter here, and int() refuses more than 4300 digits.
-_SCAN: Callable[[str, int], tuple[Any, int]] = vars(
-    JSONDecoder(parse_float=len, parse_int=len, parse_constant=len)
-)["scan_once"]
+_SCAN: Callable[[str, int], tuple[Any, int]] = vars(JSONDecoder(parse_float=len, parse_int=len, parse_constant=len))[
+    "scan_once"
+]
 _STRING: Callable[[str, int], tuple[str, int]] = vars(decoder)["scanstring"]
 
 

@@ -1,4 +1,4 @@
-"""Token counts without an upstream (providers.md 8): which texts count, and a BPE tokenizer whose tables ship with it."""
+"""Token counts without an upstream (providers.md 8): which texts count, and a BPE tokenizer that brings its tables."""
 
 from __future__ import annotations
 

@@ -32,9 +32,7 @@ def openai(body: Mapping[str, Any]) -> Tokens:
     return Tokens(
         input=_number(node, "prompt_tokens", "input_tokens"),
         output=_number(node, "completion_tokens", "output_tokens"),
-        reasoning=_number(
-            node, "completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens"
-        ),
+        reasoning=_number(node, "completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens"),
         cached=_number(node, "prompt_tokens_details.cached_tokens", "input_tokens_details.cached_tokens"),
         total=_number(node, "total_tokens"),
     )

@@ -1,0 +1,1 @@
+"""Flask blueprints: the HTTP side towards the clients."""

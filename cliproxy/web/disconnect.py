@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import gevent
-from gevent.socket import socket as GeventSocket
+from gevent.socket import socket as GeventSocket  # noqa: N812 - it is a class
 
 log = logging.getLogger(__name__)
 

@@ -106,7 +106,8 @@ def gemini_body(status: int, text: str) -> bytes:
     if parsed(text) is not None:
         return text.strip().encode()
     name = _GEMINI.get(status) or ("FAILED_PRECONDITION" if status < 500 else "INTERNAL")
-    return orjson.dumps({"error": {"code": status, "message": text if text.strip() else reason(status), "status": name}})
+    message = text if text.strip() else reason(status)
+    return orjson.dumps({"error": {"code": status, "message": message, "status": name}})
 
 
 def responses_event(status: int, text: str, last: bytes) -> bytes:

@@ -54,7 +54,12 @@ class Execution:
         return self._arrival.payload
 
     def call(
-        self, model: Any, *, payload: bytes | None = None, body: Mapping[str, Any] | None = None, alt: str = "",
+        self,
+        model: Any,
+        *,
+        payload: bytes | None = None,
+        body: Mapping[str, Any] | None = None,
+        alt: str = "",
         compact: bool = False,
     ) -> Call:
         """The call for the client's model name; ``payload`` and ``body`` when they were converted before.
@@ -125,6 +130,7 @@ class Execution:
             watch.stop()
             answer = _result(worker)
             return json_body(convert(answer.body) if convert else answer.body, answer.upstream_model)
+
         def close() -> None:
             watch.stop()
             worker.kill(block=False)
@@ -148,7 +154,7 @@ def _caught(work: Callable[[], Answer]) -> Answer | Exception:
     """Errors come back as values: a failed greenlet would print its traceback."""
     try:
         return work()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - raised again by the greenlet that asked
         return error
 
 

@@ -1,4 +1,4 @@
-"""What differs between the client protocols when an answer is written: error shapes, stream ends (client-api.md 6, 7)."""
+"""What differs between the client protocols in an answer: error shapes, stream ends (client-api.md 6, 7)."""
 
 from __future__ import annotations
 

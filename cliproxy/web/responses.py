@@ -13,9 +13,7 @@ from cliproxy.web.views import fixed, model_view
 
 blueprint = Blueprint("responses", __name__)
 
-_NO_STREAM = (
-    b'{"error":{"message":"Streaming not supported for compact responses","type":"invalid_request_error"}}'
-)
+_NO_STREAM = b'{"error":{"message":"Streaming not supported for compact responses","type":"invalid_request_error"}}'
 
 
 @blueprint.post("/v1/responses")

@@ -19,7 +19,8 @@ log = logging.getLogger(__name__)
 blueprint = Blueprint("system", __name__)
 
 _ROOT = (
-    b'{"message":"CLI Proxy API Server","endpoints":["POST /v1/chat/completions","POST /v1/completions","GET /v1/models"]}'
+    b'{"message":"CLI Proxy API Server",'
+    b'"endpoints":["POST /v1/chat/completions","POST /v1/completions","GET /v1/models"]}'
 )
 _KEEP_ALIVE_SECONDS = 10.0
 

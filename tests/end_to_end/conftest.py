@@ -28,8 +28,6 @@ def upstream(shared_upstream: FakeUpstream) -> Iterator[FakeUpstream]:
     assert shared_upstream.refusals == []
 
 
-
-
 @pytest.fixture(scope="session")
 def session_servers(
     shared_upstream: FakeUpstream, tmp_path_factory: pytest.TempPathFactory
@@ -68,17 +66,13 @@ def _watched(proxy: Proxy) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def server(
-    session_servers: Callable[[str, Mapping[str, Any]], Proxy], upstream: FakeUpstream
-) -> Iterator[Proxy]:
+def server(session_servers: Callable[[str, Mapping[str, Any]], Proxy], upstream: FakeUpstream) -> Iterator[Proxy]:
     """The common server: default settings, every family, the demo model."""
     yield from _watched(session_servers("common", {"demo": True}))
 
 
 @pytest.fixture
-def ticking(
-    session_servers: Callable[[str, Mapping[str, Any]], Proxy], upstream: FakeUpstream
-) -> Iterator[Proxy]:
+def ticking(session_servers: Callable[[str, Mapping[str, Any]], Proxy], upstream: FakeUpstream) -> Iterator[Proxy]:
     """Keep-alives each second, one restart before the first byte, no cooldowns of failing upstreams."""
     settings = {
         "streaming": {"keepalive-seconds": 1, "bootstrap-retries": 1}, "nonstream-keepalive-interval": 1,
@@ -88,9 +82,7 @@ def ticking(
 
 
 @pytest.fixture
-def impatient(
-    session_servers: Callable[[str, Mapping[str, Any]], Proxy], upstream: FakeUpstream
-) -> Iterator[Proxy]:
+def impatient(session_servers: Callable[[str, Mapping[str, Any]], Proxy], upstream: FakeUpstream) -> Iterator[Proxy]:
     """One second for the first byte, one second of silence."""
     yield from _watched(session_servers("impatient", {"timeouts": {"first-byte": 1, "idle": 1}}))
 

@@ -86,8 +86,15 @@ class Proxy:
     """One running server. ``folder`` holds its configuration, home, logs and output."""
 
     def __init__(
-        self, folder: Path, config: Mapping[str, Any] | str, *, bind: bool = True, options: Sequence[str] = (),
-        env: Mapping[str, str] | None = None, tls: ssl.SSLContext | None = None, port: int = 0,
+        self,
+        folder: Path,
+        config: Mapping[str, Any] | str,
+        *,
+        bind: bool = True,
+        options: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        tls: ssl.SSLContext | None = None,
+        port: int = 0,
     ) -> None:
         self.folder = folder
         self.config_path = folder / "config.yaml"

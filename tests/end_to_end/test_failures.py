@@ -165,9 +165,7 @@ def test_upstream_that_hangs_up(
 
 @pytest.mark.parametrize("family", PROTOCOLS, ids=repr)
 @STREAM
-def test_stalled_upstream(
-    impatient: Proxy, upstream: FakeUpstream, fresh: Fresh, family: Family, stream: bool
-) -> None:
+def test_stalled_upstream(impatient: Proxy, upstream: FakeUpstream, fresh: Fresh, family: Family, stream: bool) -> None:
     upstream.plan(Plan(stall_before=True))
     model = fresh(family)
     answer = impatient.post(family.path(model, stream), family.body(model, stream))
@@ -199,9 +197,7 @@ HTML = b"<!DOCTYPE html><html><head><title>Bad gateway</title></head><body>nginx
 
 
 @pytest.mark.parametrize("family", PROTOCOLS, ids=repr)
-def test_error_page_instead_of_json(
-    server: Proxy, upstream: FakeUpstream, fresh: Fresh, family: Family
-) -> None:
+def test_error_page_instead_of_json(server: Proxy, upstream: FakeUpstream, fresh: Fresh, family: Family) -> None:
     upstream.plan(Plan(status=502, body=HTML))
     answer = server.post(family.path(fresh(family)), family.body(fresh(family)))
     assert_own_shape(family, answer, 502, "nginx")

@@ -111,9 +111,7 @@ def test_history_goes_back_with_its_signature(client: genai.Client, upstream: Fa
     first = client.models.generate_content(model=family.model, contents="hi", config=TOOLS)
     assert first.candidates
     assert first.candidates[0].content
-    results = [
-        types.Part.from_function_response(name=call.name, response={"result": 42}) for call in TWO_TOOLS.calls
-    ]
+    results = [types.Part.from_function_response(name=call.name, response={"result": 42}) for call in TWO_TOOLS.calls]
     history: Any = [types.UserContent("hi"), first.candidates[0].content, types.Content(role="user", parts=results)]
     client.models.generate_content(model=family.model, contents=history, config=TOOLS)
     contents = upstream.requests[1].json["contents"]
@@ -187,9 +185,7 @@ def test_wrong_key(server: Proxy) -> None:
 
 
 @FAMILIES
-def test_error_inside_a_stream(
-    client: genai.Client, upstream: FakeUpstream, fresh: Fresh, family: Family
-) -> None:
+def test_error_inside_a_stream(client: genai.Client, upstream: FakeUpstream, fresh: Fresh, family: Family) -> None:
     upstream.plan(Plan(error_after=2, message="lost my mind"))
     with pytest.raises(errors.APIError, match="lost my mind"):
         list(client.models.generate_content_stream(model=fresh(family), contents="hi"))

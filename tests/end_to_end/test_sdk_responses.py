@@ -47,9 +47,7 @@ def test_text(client: openai.OpenAI, upstream: FakeUpstream) -> None:
     assert response.instructions == "be brief"
     sent = upstream.requests[0].json
     assert (sent["model"], sent["stream"], sent["store"]) == ("codex-up", True, False)
-    assert sent["input"] == [
-        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}
-    ]
+    assert sent["input"] == [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}]
 
 
 def test_usage(client: openai.OpenAI) -> None:

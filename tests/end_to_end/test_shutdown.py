@@ -22,9 +22,7 @@ def test_running_streams_finish(start: Start, upstream: FakeUpstream, number: si
     upstream.always(Plan(reply=long_text(30), stall_after=10))
     proxy = start(config(upstream.url))
     with ThreadPoolExecutor(4) as pool:
-        answers = [
-            pool.submit(proxy.post, family.path(stream=True), family.body(stream=True)) for family in PROTOCOLS
-        ]
+        answers = [pool.submit(proxy.post, family.path(stream=True), family.body(stream=True)) for family in PROTOCOLS]
         upstream.wait_for(len(PROTOCOLS))
         proxy.send_signal(number)
         eventually(lambda: refuses_new_connections(proxy.port), "the listener is closed", seconds=10)

@@ -88,9 +88,7 @@ def test_address_of_the_config(start: Start) -> None:
     """Without -b the server listens where the file says."""
     port = free_port()
     proxy = start({**GOOD, "host": "127.0.0.1", "port": port}, bind=False, port=port)
-    eventually(
-        lambda: f"API server started successfully on: 127.0.0.1:{port}" in proxy.log, "the start is announced"
-    )
+    eventually(lambda: f"API server started successfully on: 127.0.0.1:{port}" in proxy.log, "the start is announced")
 
 
 def test_unknown_keys_are_only_warned_of(start: Start) -> None:

@@ -85,11 +85,11 @@ def test_failure_after_the_first_unit_is_final(
     status, body = post(ticking, family, fresh_pair(family))
     assert (status, len(upstream.requests)) == (200, 1)
     assert b"[DONE]" not in body
-    assert b"message_stop" not in body
+    assert b"event: message_stop" not in body
     assert b"response.completed" not in body
     last = sse.parse(body)[-1]
     assert "error" in last.json
-    assert last.name == ("" if family is CHAT else "error")
+    assert last.name == ("" if family in (CHAT, GEMINI) else "error")
 
 
 # --- 7
@@ -133,9 +133,15 @@ def test_comments_between_whole_events_only(ticking: Proxy, upstream: FakeUpstre
     with ThreadPoolExecutor(len(PROTOCOLS)) as pool:
         answers = list(pool.map(lambda family: post(ticking, family), PROTOCOLS))
     for family, (status, body) in zip(PROTOCOLS, answers, strict=True):
-        comments = [event.comment for event in sse.parse(body) if event.comment]
         assert status == 200, family
-        assert comments in (["keep-alive"], ["keep-alive"] * 2), family
+        if family is GEMINI:  # blank lines: Google's SDK reads a comment as broken JSON
+            ticks = body.count(b"\n\n\n")
+            assert b": keep-alive" not in body
+        else:
+            comments = [event.comment for event in sse.parse(body) if event.comment]
+            ticks = len(comments)
+            assert set(comments) == {"keep-alive"}, family
+        assert ticks in (1, 2), family
         assert sse.parse(body)[0].data
         assert family.stream_text(body) == TEXT.joined
 

@@ -40,7 +40,8 @@ def test_answer() -> None:
     source = {
         "id": "i", "created": 7, "model": "m", "usage": {"total_tokens": 3},
         "choices": [
-            {"index": 0, "message": {"content": "a", "reasoning_content": "r"}, "finish_reason": "stop", "logprobs": None},
+            {"index": 0, "message": {"content": "a", "reasoning_content": "r"}, "finish_reason": "stop",
+             "logprobs": None},
             {"index": 1, "message": {"content": None, "tool_calls": []}},
             {"index": 2, "delta": {"content": "d"}, "finish_reason": ""},
         ],

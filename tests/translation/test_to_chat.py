@@ -18,7 +18,8 @@ def test_a_whole_conversation() -> None:
             "model": "m", "stream": True, "instructions": "Be brief.", "max_output_tokens": 9,
             "reasoning": {"effort": "low", "summary": "auto"}, "tool_choice": {"type": "function", "name": "f"},
             "tools": [
-                {"type": "function", "name": "f", "description": "d", "parameters": {"type": "object"}, "strict": False},
+                {"type": "function", "name": "f", "description": "d", "parameters": {"type": "object"},
+                 "strict": False},
                 {"type": "web_search"},
             ],
             "text": {"format": {"type": "json_schema", "name": "n", "schema": {}, "strict": True}},

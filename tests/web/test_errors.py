@@ -121,7 +121,8 @@ def test_responses_error_event_counts_on(last: bytes, number: int) -> None:
     event, body = _event(RESPONSES_API.stream_error(429, UPSTREAM, last))
     assert event == "error"
     assert body == {
-        "type": "error", "code": "rate_limit_exceeded", "message": "slow down", "param": None, "sequence_number": number,
+        "type": "error", "code": "rate_limit_exceeded", "message": "slow down", "param": None,
+        "sequence_number": number,
         "error": {"message": "slow down", "type": "rate_limit_error", "code": "rate_limit_exceeded"},
     }  # fmt: skip
 

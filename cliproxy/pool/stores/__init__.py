@@ -1,0 +1,1 @@
+"""Where credential files live."""

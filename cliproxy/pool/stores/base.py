@@ -1,4 +1,4 @@
-"""Where credentials are kept (config.md 17.1): one store per process, shared by everything that reads or writes them."""
+"""Where credentials are kept (config.md 17.1): one store per process, shared by all that read or write them."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""OpenAI Chat Completions, and the legacy completions on top of it."""

@@ -20,9 +20,13 @@ class ClaudeStream(Passthrough):
     def feed(self, data: bytes) -> bytes:
         """The events that ``data`` completes, as the client gets them."""
         # The straight way for whole content events that arrive with nothing waiting.
-        if self.begun and data.endswith(b"\n\n") and not self._events.waiting and b"\r" not in data:
-            if not self.complete and self.untouched(data):
-                return data
+        if (
+            self.begun
+            and data.endswith(b"\n\n")
+            and not (self._events.waiting or self.complete or b"\r" in data)
+            and self.untouched(data)
+        ):
+            return data
         return super().feed(data)
 
     def untouched(self, events: bytes) -> bool:

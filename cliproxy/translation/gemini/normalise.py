@@ -1,4 +1,4 @@
-"""What a Gemini request needs before a Gemini upstream takes it (translation.md 4.2); everything else keeps its bytes."""
+"""What a Gemini request needs before a Gemini upstream takes it (translation.md 4.2); the rest keeps its bytes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def normalise(root: rawjson.RawObject, body: Mapping[str, Any]) -> None:
 
 def _tools(root: rawjson.RawObject, body: Mapping[str, Any]) -> None:
     tools = body.get("tools")
-    if not isinstance(tools, list) or not any(isinstance(tool, dict) and "functionDeclarations" in tool for tool in tools):
+    if not isinstance(tools, list):
+        return
+    if not any(isinstance(tool, dict) and "functionDeclarations" in tool for tool in tools):
         return
     opened = root.array("tools")
     for index in range(len(opened) if opened else 0):

@@ -1,0 +1,1 @@
+"""OpenAI Responses, and the Codex dialect of it."""

@@ -1,4 +1,4 @@
-"""A Responses-shaped body that arrived on the chat endpoint, as a chat request (client-api.md 8.2, translation.md 0.6)."""
+"""A Responses-shaped body on the chat endpoint, as a chat request (client-api.md 8.2, translation.md 0.6)."""
 
 from __future__ import annotations
 
