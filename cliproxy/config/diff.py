@@ -153,11 +153,11 @@ def _management(old: Settings, new: Settings) -> Iterator[str]:
 
 
 def _compat(old: Sequence[CompatProvider], new: Sequence[CompatProvider]) -> Iterator[str]:
-    left = {_match_key(provider, index): provider for index, provider in enumerate(old)}
-    right = {_match_key(provider, index): provider for index, provider in enumerate(new)}
+    labels: dict[str, str] = {}
+    left, right = _by_match_key(old, labels), _by_match_key(new, labels)
     lines = []
-    for key in sorted({*left, *right}):
-        label = key[1]
+    for key in sorted(labels):
+        label = labels[key]
         if key not in left:
             lines.append(f"    provider added: {label} ({_size(right[key])})")
         elif key not in right:
@@ -187,8 +187,17 @@ def _size(provider: CompatProvider) -> str:
     return f"api-keys={len(_keys(provider))}, models={len(_model_set(provider.models))}"
 
 
+def _by_match_key(providers: Sequence[CompatProvider], labels: dict[str, str]) -> dict[str, CompatProvider]:
+    found = {}
+    for index, provider in enumerate(providers):
+        key, label = _match_key(provider, index)
+        found[key] = provider
+        labels[key] = label
+    return found
+
+
 def _match_key(provider: CompatProvider, index: int) -> tuple[str, str]:
-    """(sort key, label): by name, base URL, first model, content, place."""
+    """(match key, label): by name, base URL, first model, content, place."""
     if provider.name:
         return f"name:{provider.name.lower()}", provider.name
     if provider.base_url:

@@ -178,9 +178,9 @@ _ELEMENT_KEYS = frozenset(
 def _same(old: Any, new: Any) -> bool:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         left, right = _identity(old), _identity(new)
-        return left == right if left or right else _plain(old) == new
+        return left == right if left or right else _solid(old) == _solid(new)
     if isinstance(old, Mapping | list) or isinstance(new, Mapping | list):
-        return bool(_plain(old) == new)
+        return bool(_solid(old) == _solid(new))
     return _text_of(old) == _text_of(new)
 
 
@@ -198,10 +198,11 @@ def _text_of(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _plain(value: Any) -> Any:
+def _solid(value: Any) -> Any:
+    """For comparing: without the members that are zero, which one side may have left out."""
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list) else value
+        return {key: _solid(item) for key, item in value.items() if not is_zero(item)}
+    return [_solid(item) for item in value] if isinstance(value, list) else value
 
 
 def _fresh(value: Any) -> Any:

@@ -191,10 +191,14 @@ class ModelSection(Section):
     name, alias = Text(), Text()
 
 
-class KeyEntrySection(Section):
+class VertexEntrySection(Section):
     target = s.KeyEntry
     api_key, priority, prefix, base_url, proxy_url = Text(), Whole(), Text(), Text(trim=True), Text(trim=True)
-    headers, models, excluded_models = Mapped(Text()), Items(nested(ModelSection)), Items(Text())
+    headers, models = Mapped(Text()), Items(nested(ModelSection))
+
+
+class KeyEntrySection(VertexEntrySection):
+    excluded_models = Items(Text())
 
 
 class ClaudeEntrySection(KeyEntrySection):
@@ -335,7 +339,7 @@ class SettingsSection(Section):
     codex_instructions_enabled, api_keys = Flag(), Items(Text())
     remote_management = nested(RemoteManagementSection)
     gemini_api_key, codex_api_key = Items(nested(KeyEntrySection)), Items(nested(KeyEntrySection))
-    claude_api_key, vertex_api_key = Items(nested(ClaudeEntrySection)), Items(nested(KeyEntrySection))
+    claude_api_key, vertex_api_key = Items(nested(ClaudeEntrySection)), Items(nested(VertexEntrySection))
     openai_compatibility, ampcode = Items(nested(CompatProviderSection)), nested(AmpcodeSection)
     oauth_model_alias = Mapped(Items(nested(OAuthAliasSection)))
     oauth_excluded_models, payload = Mapped(Items(Text())), nested(PayloadSection)

@@ -102,7 +102,7 @@ _GEMINI_ROWS: list[tuple[str, str, str, int, str, int, int, str, str]] = [
         _OUT,
         "512-24576 zero dyn",
         "",
-    ),  # noqa: E501
+    ),
     ("gemini-2.5-flash-image", "A", "Gemini 2.5 Flash Image", 1759363200, "2.5", _IN, 8192, "", ""),
     ("imagen-4.0-generate-001", "V", "Imagen 4.0 Generate", 1750000000, "4.0", 0, 0, "", ""),
     ("imagen-4.0-ultra-generate-001", "V", "Imagen 4.0 Ultra Generate", 1750000000, "4.0", 0, 0, "", ""),

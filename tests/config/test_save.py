@@ -1,0 +1,236 @@
+"""Saving keeps what a person wrote: comments, order, quoting, unknown keys (config.md 7, 23.2 to 23.5)."""
+
+from __future__ import annotations
+
+import stat
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cliproxy.config.load import load_file, load_text
+from cliproxy.config.save import save_settings, update_scalar, write_raw
+from cliproxy.config.settings import EMPTY, KeyEntry, Model, Routing, Settings, Streaming
+from cliproxy.errors import ConfigError
+
+WRITTEN = """\
+# head of the file
+
+port: 8080 # where it listens
+unknown-key: [kept, as, it, is]
+api-keys:
+  - 'single'   # of the laptop
+  # of the desktop
+  - "double"
+proxy-url: ''
+debug: yes
+routing:
+  strategy: fill-first
+streaming:
+  keepalive-seconds: 5
+  bootstrap-retries: 2
+nonstream-keepalive-interval: 7
+gemini-api-key:
+  # the good one
+  - api-key: "g1"
+    my-note: unknown, kept
+    prefix: "team"
+    models:
+      - name: flash # quick
+        alias: f
+  - api-key: g2
+ampcode:
+  upstream-api-keys:
+    - upstream-api-key: u
+      api-keys: [a]
+oauth-model-alias:
+  codex:
+    - name: a
+      alias: b
+payload:
+  override:
+    - models: [{name: x}]
+      params:
+        text: |
+          # not a comment
+            # neither
+# the end
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    file = tmp_path / "config.yaml"
+    file.write_text(WRITTEN)
+    return file
+
+
+def change(path: Path, **values: Any) -> str:
+    save_settings(path, replace(load_file(path).settings, **values))
+    return path.read_text()
+
+
+@pytest.mark.case("config:4")
+def test_a_save_keeps_comments_order_and_quoting(path: Path) -> None:
+    text = change(path, port=9000, api_keys=("new", "double", "single"))
+    assert "port: 9000 # where it listens" in text
+    for line in (
+        "# head of the file", "  - 'single'   # of the laptop", '  - "double"', "# of the desktop", "proxy-url: ''",
+        "# the good one", '  - api-key: "g1"', "    my-note: unknown, kept", "      - name: flash # quick", "# the end",
+        "          # not a comment", "            # neither",
+    ):  # fmt: skip
+        assert line in text, (line, text)
+    assert top_level(text) == top_level(WRITTEN)
+    assert load_text(text).settings.api_keys == ("new", "double", "single")
+    assert "my-note" in text
+
+
+def top_level(text: str) -> list[str]:
+    return [line.partition(":")[0] for line in text.splitlines() if line[:1].isalpha()]
+
+
+@pytest.mark.case("config:4")
+def test_keys_that_became_empty_are_cleared(path: Path) -> None:
+    old = load_file(path).settings
+    assert old.routing.fill_first
+    change(
+        path, routing=Routing(), streaming=Streaming(), nonstream_keepalive_interval=0,
+        ampcode=replace(old.ampcode, upstream_api_keys=()),
+    )  # fmt: skip
+    new = load_file(path).settings
+    assert not new.routing.fill_first
+    assert (new.streaming, new.nonstream_keepalive_interval) == (Streaming(), 0)
+    assert new.ampcode.upstream_api_keys == ()
+
+
+@pytest.mark.case("config:3")
+def test_the_last_alias_channel_leaves_an_empty_mapping(path: Path) -> None:
+    text = change(path, oauth_model_alias=EMPTY)
+    assert "oauth-model-alias: {}" in text
+    assert dict(load_text(text).settings.oauth_model_alias) == {}
+
+
+@pytest.mark.case("config:2")
+def test_a_save_writes_the_alias_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("debug: true\nport: 8080\n")
+    settings = load_file(path).settings
+    save_settings(path, settings)
+    text = path.read_text()
+    assert text.startswith("debug: true\nport: 8080\noauth-model-alias:\n  antigravity:\n")
+    assert text.count("- name:") == 7
+    assert load_text(text).settings == settings
+
+
+def test_saving_twice_changes_nothing_more(path: Path) -> None:
+    settings = load_file(path).settings
+    save_settings(path, settings)
+    once = path.read_text()
+    save_settings(path, settings)
+    assert path.read_text() == once
+    assert load_text(once).settings == settings
+
+
+def test_only_what_differs_from_the_default_is_added(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("oauth-model-alias: {}\n")
+    entry = KeyEntry(api_key="k", models=(Model("n", "a"),))
+    save_settings(path, replace(Settings(), debug=True, gemini_api_key=(entry,)))
+    assert top_level(path.read_text()) == ["oauth-model-alias", "debug", "gemini-api-key"]
+    assert load_file(path).settings.gemini_api_key == (entry,)
+
+
+def test_list_elements_are_matched_by_their_key(path: Path) -> None:
+    first, second = load_file(path).settings.gemini_api_key
+    text = change(path, gemini_api_key=(second, replace(first, prefix="other")))
+    assert text.index("api-key: g2") < text.index('api-key: "g1"')
+    assert 'prefix: "other"' in text
+    assert "my-note" in text
+    assert [e.api_key for e in load_text(text).settings.gemini_api_key] == ["g2", "g1"]
+
+
+def test_mode_and_no_leftovers(path: Path) -> None:
+    change(path, port=1)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [file.name for file in path.parent.iterdir()] == ["config.yaml"]
+
+
+def test_a_file_that_is_no_mapping_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("- a\n")
+    with pytest.raises(ConfigError):
+        save_settings(path, Settings())
+    assert path.read_text() == "- a\n"
+
+
+def test_a_failing_write_loses_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", refuse)
+    with pytest.raises(OSError, match="No space"):
+        save_settings(path, replace(Settings(), port=1))
+    assert path.read_text() == WRITTEN
+    assert [file.name for file in path.parent.iterdir()] == ["config.yaml"]
+
+
+def test_writers_at_the_same_time(path: Path) -> None:
+    """Each save is whole; none mixes with another."""
+    settings = load_file(path).settings
+    threads = [
+        threading.Thread(target=save_settings, args=(path, replace(settings, port=9000 + number)))
+        for number in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert 9000 <= load_file(path).settings.port <= 9007
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: {b: 'x'} # c\nz: 1\n", 'a: {b: "new"} # c\nz: 1\n'),
+        ("# c\na:\n  b: x # d\n", '# c\na:\n  b: "new" # d\n'),
+    ],
+)
+def test_one_scalar(tmp_path: Path, text: str, expected: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    update_scalar(path, ("a", "b"), "new")
+    assert path.read_text() == expected
+
+
+@pytest.mark.parametrize("text", ["z: 1 # c\n", "z: 1 # c\na: text\n", "z: 1 # c\na:\n", "z: 1 # c\na:\n  b:\n"])
+def test_one_scalar_that_is_not_there_yet(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    update_scalar(path, ("a", "b"), "new")
+    assert path.read_text().startswith("z: 1 # c\na:\n  b: ")
+    assert path.read_text().count("new") == 1
+
+
+def test_raw_upload_keeps_its_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    raw = b"port:   1\nx:\n  # indented\n  y:    'z'\ntext: |\n  # kept\n"
+    write_raw(path, raw)
+    assert path.read_bytes() == raw.replace(b"  # indented", b"# indented")
+
+
+PLAIN = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), min_size=1, max_size=12)
+
+
+@given(keys=st.lists(PLAIN, max_size=4, unique=True), url=PLAIN, retry=st.integers(0, 9), debug=st.booleans())
+def test_what_is_saved_is_what_is_loaded(
+    tmp_path_factory: pytest.TempPathFactory, keys: list[str], url: str, retry: int, debug: bool
+) -> None:
+    path = tmp_path_factory.mktemp("saved") / "config.yaml"
+    path.write_text(WRITTEN)
+    settings = replace(load_file(path).settings, api_keys=tuple(keys), proxy_url=url, request_retry=retry, debug=debug)
+    save_settings(path, settings)
+    assert load_file(path).settings == settings
