@@ -122,7 +122,8 @@ def post_worker_init(worker):
     if not urllib3.util.ssl_.SSLContext.__module__.startswith("gevent"):
         worker.log.error("urllib3 was imported before gevent patched ssl: TLS connections would block all streams")
         sys.exit(1)
-    draining.install(worker)
+    lifecycle = _lifecycle(worker)
+    draining.install(worker, lifecycle.drain if lifecycle is not None else None)
     # A client that speaks HTTP to the TLS port, or hangs up in the handshake, is no fault of ours.
     gevent.get_hub().NOT_ERROR += (ssl.SSLError, ConnectionError)
     # What start-up made lives for ever: the collector need not look at it again, nor so often at the rest.
@@ -132,7 +133,11 @@ def post_worker_init(worker):
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the master decides
 
 
+def _lifecycle(worker):
+    return getattr(worker.wsgi, "extensions", {}).get("cliproxy.lifecycle")
+
+
 def worker_exit(server, worker):
-    lifecycle = getattr(worker.wsgi, "extensions", {}).get("cliproxy.lifecycle")
+    lifecycle = _lifecycle(worker)
     if lifecycle is not None:
         lifecycle.stop()

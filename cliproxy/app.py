@@ -20,15 +20,18 @@ from cliproxy.config.watch import ConfigWatcher
 from cliproxy.pool.lifecycle import CredentialSource
 from cliproxy.pool.pool import Pool
 from cliproxy.pool.stores.file import FileStore
+from cliproxy.providers.aistudio import AiStudioProvider
+from cliproxy.providers.code_assist import CodeAssist
 from cliproxy.providers.credential import Credential
 from cliproxy.providers.http import HttpClient
 from cliproxy.providers.registry import Providers
+from cliproxy.providers.relay import Relays
 from cliproxy.records import applog
 from cliproxy.records.usage import RecentUsage
 from cliproxy.routing.registration import models_for
 from cliproxy.routing.registry import ModelRegistry
 from cliproxy.routing.resolver import Resolver
-from cliproxy.web import claude, gemini, models, openai, responses, server, system
+from cliproxy.web import claude, gemini, internal, models, openai, relay, responses, server, system
 from cliproxy.web.authentication import Authenticator
 from cliproxy.web.services import EXTENSION, Services
 
@@ -68,14 +71,16 @@ def _assemble(live: LiveSettings, path: Path | None) -> Flask:
         catalog=registry, registrar=register, providers=providers, settings=live, usage=RecentUsage(),
     )  # fmt: skip
     source = CredentialSource(pool, FileStore(""), settings)
+    relays = Relays(source.connect, source.disconnect)
+    providers.register(AiStudioProvider.key, AiStudioProvider(relays, live))
     found = Services(
         settings=live, authenticator=Authenticator(settings.api_keys), resolver=Resolver(registry), registry=registry,
-        pool=pool,
+        pool=pool, relays=relays, code_assist=CodeAssist(http),
     )  # fmt: skip
     app = Flask("cliproxy", static_folder=None)
     app.extensions[EXTENSION] = found
     server.install(app)
-    for module in (system, models, openai, responses, claude, gemini):
+    for module in (system, models, openai, responses, claude, gemini, internal, relay):
         app.register_blueprint(module.blueprint)
     lifecycle = Lifecycle(live, source, http, found, path)
     app.extensions[f"{EXTENSION}.lifecycle"] = lifecycle
@@ -105,6 +110,10 @@ class Lifecycle:
             if self._keep_alive is not None:
                 self._keep_alive.start()
 
+    def drain(self) -> None:
+        """The server begins to stop: connections without an end of their own are closed."""
+        self._services.relays.close_all()
+
     def stop(self) -> None:
         """Stop watching and close idle upstream connections. Running requests are not touched."""
         if self._watcher is not None:
@@ -127,6 +136,11 @@ class Lifecycle:
         applog.set_debug(new.debug)
         self._source.settings_changed(old, new)
         self._services.authenticator = Authenticator(new.api_keys)
+        if new.ws_auth and not old.ws_auth:
+            self._services.relays.close_all()
+            log.debug("ws-auth enabled; existing websocket sessions terminated to enforce authentication")
+        elif old.ws_auth and not new.ws_auth:
+            log.debug("ws-auth disabled; existing websocket sessions remain connected")
         if self._watcher is not None:
             self._watcher.set_auth_dir(self._source.auth_dir)
 

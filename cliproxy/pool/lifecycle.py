@@ -11,7 +11,8 @@ from cliproxy.config.settings import Settings
 from cliproxy.pool.auth_files import credentials_from_files
 from cliproxy.pool.pool import Pool
 from cliproxy.pool.stores.base import TokenStore
-from cliproxy.pool.synthesis import credentials_from_config
+from cliproxy.pool.synthesis import credentials_from_config, exclusions_hash
+from cliproxy.providers.credential import Credential
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +24,7 @@ class CredentialSource:
         self._pool, self._store = pool, store
         self._settings = settings
         self._lock = threading.Lock()
+        self._connected: dict[str, str] = {}
         self.auth_dir = ensure_auth_dir(settings.auth_dir)
         store.set_base_dir(self.auth_dir)
 
@@ -35,6 +37,18 @@ class CredentialSource:
             done = self._sync(force_all=False)
         self._announce()
         return done
+
+    def connect(self, name: str, provider: str = "aistudio") -> None:
+        """Add a credential that lives as long as a connection (config.md 12.5); nothing of it is ever stored."""
+        with self._lock:
+            self._connected[name] = provider
+            self._sync(force_all=False)
+
+    def disconnect(self, name: str) -> None:
+        """Take the credential of a connection out again."""
+        with self._lock:
+            self._connected.pop(name, None)
+            self._sync(force_all=False)
 
     def settings_changed(self, old: Settings, new: Settings) -> list[str]:
         """Take over a new configuration; records are bound again where it changes what they offer."""
@@ -50,7 +64,11 @@ class CredentialSource:
         return done
 
     def _sync(self, *, force_all: bool) -> list[str]:
-        wanted = [*credentials_from_config(self._settings), *credentials_from_files(self.auth_dir, self._settings)]
+        wanted = [
+            *credentials_from_config(self._settings),
+            *credentials_from_files(self.auth_dir, self._settings),
+            *(runtime_credential(name, provider, self._settings) for name, provider in self._connected.items()),
+        ]
         return self._pool.sync(wanted, force=(lambda credential: True) if force_all else None)
 
     def _announce(self) -> None:
@@ -75,6 +93,14 @@ class CredentialSource:
             f"keys + {claude} Claude API keys + {codex} Codex keys + {vertex} Vertex-compat + {compat} OpenAI-compat)",
             flush=True,
         )
+
+
+def runtime_credential(name: str, provider: str, settings: Settings) -> Credential:
+    """The record of a connection: only in memory, counted among the logins (config.md 12.5)."""
+    attributes = {"runtime_only": "true", "auth_kind": "oauth"}
+    if digest := exclusions_hash(settings.oauth_excluded_models.get(provider, ())):
+        attributes["excluded_models_hash"] = digest
+    return Credential(name, provider, name, attributes=attributes, metadata={"email": name})
 
 
 def ensure_auth_dir(value: str) -> str:

@@ -115,8 +115,8 @@ class Pool:
     ) -> list[str]:
         """Make the pool hold exactly ``credentials``; only differences are applied.
 
-        ``force`` names those to register again though they did not change. Runtime-only credentials of other origin
-        (attribute ``runtime_owner``) are left alone. Returns what was done: ``add id``, ``modify id``, ``delete id``.
+        ``force`` names those to register again though they did not change. Returns what was done: ``add id``,
+        ``modify id``, ``delete id``.
         """
         done = []
         wanted = {credential.id: credential for credential in credentials}
@@ -127,8 +127,8 @@ class Pool:
             if old is None or old != credential or (force is not None and force(credential)):
                 self.put(credential)
                 done.append(f"{'add' if old is None else 'modify'} {credential_id}")
-        for credential_id, credential in present.items():
-            if credential_id not in wanted and "runtime_owner" not in credential.attributes:
+        for credential_id in present:
+            if credential_id not in wanted:
                 self.remove(credential_id)
                 done.append(f"delete {credential_id}")
         return done

@@ -49,16 +49,21 @@ class HttpProvider:
         return AnswerStream(self._http.stream(self.outgoing(credential, url, headers, body)), transform)
 
     def require(self, call: Call, *formats: Format) -> None:
-        """Refuse a call in a client format that this provider cannot be reached from.
+        """Refuse a call in a client format that this provider cannot be reached from. Raises as ``require``."""
+        require(self.key, call, *formats)
 
-        :raises RequestError: 501, with words that say what to use instead.
-        """
-        if call.format not in formats:
-            raise RequestError(
-                f"model {call.client_model} is served by provider {self.key}, which takes requests in the formats "
-                f"{', '.join(formats)}; this endpoint speaks {call.format}",
-                status=501,
-            )
+
+def require(provider: str, call: Call, *formats: Format) -> None:
+    """Refuse a call in a client format that ``provider`` cannot be reached from.
+
+    :raises RequestError: 501, with words that say what to use instead.
+    """
+    if call.format not in formats:
+        raise RequestError(
+            f"model {call.client_model} is served by provider {provider}, which takes requests in the formats "
+            f"{', '.join(formats)}; this endpoint speaks {call.format}",
+            status=501,
+        )
 
 
 def no_compact(call: Call) -> None:
@@ -106,5 +111,6 @@ __all__ = [
     "ensure",
     "identity",
     "no_compact",
+    "require",
     "with_custom",
 ]

@@ -78,16 +78,22 @@ def bearer_of(credential: Credential) -> str:
 
 
 def body_of(call: Call, model: str, *, counting: bool = False) -> bytes:
-    """The upstream body (translation.md 4.2, providers.md 9); untouched parts keep their bytes."""
+    """The upstream body, with the upstream's model name."""
+    root = edited(call, model, counting=counting)
+    root.set_value("model", model)
+    return root.encode()
+
+
+def edited(call: Call, model: str, *, counting: bool = False) -> rawjson.RawObject:
+    """The client's body as Gemini takes it (translation.md 4.2, providers.md 9); untouched parts keep their bytes."""
     root = rawjson.parse(call.payload)
     normalise(root, call.body)
     if image_ratio.wanted(model, call.body):
         image_ratio.apply(root, call.body)
     if counting:
         root.delete("tools", "generationConfig", "safetySettings")
-    root.set_value("model", model)
     root.delete("session_id")
-    return root.encode()
+    return root
 
 
 def count_body(data: bytes) -> bytes:

@@ -112,7 +112,7 @@ class HttpClient:
                 source.close()
                 request = _redirected(request, status, location)
                 continue
-            raise _status_error(response, source)
+            raise _read_error(response, source)
         raise UpstreamTransport(f"too many redirects at {request.url}")
 
     def _exchange(self, request: Outgoing) -> BaseHTTPResponse:
@@ -187,18 +187,25 @@ def _is_secret(name: str) -> bool:
     return name.lower() in ("authorization", "x-api-key", "x-goog-api-key", "cookie")
 
 
-def _status_error(response: BaseHTTPResponse, source: BodySource) -> UpstreamStatus:
-    """An answer outside 200-299: its body is the text, byte for byte (providers.md 4)."""
-    status = response.status
+def _read_error(response: BaseHTTPResponse, source: BodySource) -> UpstreamStatus:
+    """What an answer outside 200-299 means."""
     try:
-        body = source.read_all()[:_MAX_ERROR_BODY].decode("utf-8", "replace")
+        body = source.read_all()
     except UpstreamError as error:  # the status says more than a body that cannot be read
-        log.debug("error body of status %d could not be read: %s", status, error)
-        body = ""
-    wait = parse_retry_after(response.headers.get("retry-after", "")) if status == 429 else None
-    headers = {"Retry-After": str(math.ceil(wait))} if wait is not None else {}
-    text = body if body.strip() else f"status {status}"
-    return UpstreamStatus(text, status=status, retry_after=wait, headers=headers)
+        log.debug("error body of status %d could not be read: %s", response.status, error)
+        body = b""
+    return status_error(response.status, response.headers, body)
+
+
+def status_error(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamStatus:
+    """An answer outside 200-299: its body is the text, byte for byte (providers.md 4).
+
+    ``headers`` are the upstream's, found by lower-case name; of a 429 its Retry-After goes on to the client.
+    """
+    text = body[:_MAX_ERROR_BODY].decode("utf-8", "replace")
+    wait = parse_retry_after(headers.get("retry-after", "")) if status == 429 else None
+    passed = {"Retry-After": str(math.ceil(wait))} if wait is not None else {}
+    return UpstreamStatus(text if text.strip() else f"status {status}", status=status, retry_after=wait, headers=passed)
 
 
 def parse_retry_after(value: str, now: float | None = None) -> float | None:

@@ -7,6 +7,7 @@ seconds each. ``install`` replaces its wait for the next request by one that a s
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -46,20 +47,23 @@ class IdleWait:
 class Drainer:
     """Knows which connections are idle and ends them on ``drain``."""
 
-    def __init__(self) -> None:
+    def __init__(self, also: Callable[[], object] | None = None) -> None:
         self.waiting: set[Any] = set()
         self.draining = False
+        self._also = also
 
     def drain(self) -> None:
         """Close idle connections, now and from now on."""
         self.draining = True
         for greenlet in tuple(self.waiting):
             gevent.kill(greenlet, _Drain)
+        if self._also is not None:
+            gevent.spawn(self._also)
 
 
-def install(worker: Any) -> Drainer:
-    """Make a gevent worker drain on SIGTERM; call it in ``post_worker_init``."""
-    drainer = Drainer()
+def install(worker: Any, also: Callable[[], object] | None = None) -> Drainer:
+    """Make a gevent worker drain on SIGTERM, and call ``also`` then; call it in ``post_worker_init``."""
+    drainer = Drainer(also)
     keepalive = worker.cfg.keepalive
     worker.timeout_ctx = lambda: IdleWait(drainer, keepalive)
     previous = signal.getsignal(signal.SIGTERM)

@@ -12,6 +12,7 @@ from flask import Response
 from cliproxy.errors import CliproxyError
 from cliproxy.providers.base import Answer, Call
 from cliproxy.records.applog import current_request_id
+from cliproxy.translation.formats import Format
 from cliproxy.web.authentication import Principal
 from cliproxy.web.bodies import read_json
 from cliproxy.web.disconnect import ClientWatch
@@ -61,8 +62,9 @@ class Execution:
         body: Mapping[str, Any] | None = None,
         alt: str = "",
         compact: bool = False,
+        format: Format | None = None,  # noqa: A002 - the field's name
     ) -> Call:
-        """The call for the client's model name; ``payload`` and ``body`` when they were converted before.
+        """The call for the client's model name; ``payload``, ``body`` and ``format`` when they were converted before.
 
         :raises UnknownModel: nobody offers it.
         """
@@ -71,7 +73,7 @@ class Execution:
         route = self._services.resolver.resolve(name)
         self._providers = route.providers
         return Call(
-            format=self._protocol.format,
+            format=format or self._protocol.format,
             payload=arrival.payload if payload is None else payload,
             body=arrival.body if body is None else body,
             client_model=name,

@@ -7,7 +7,7 @@ import secrets
 
 from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
-from werkzeug.routing import RequestRedirect
+from werkzeug.routing import RequestRedirect, WebsocketMismatch
 
 from cliproxy.records.applog import NO_REQUEST, set_request_id
 
@@ -32,6 +32,7 @@ def install(app: Flask) -> None:
     app.after_request(_with_cors)
     app.register_error_handler(404, _not_found)
     app.register_error_handler(405, _not_found)
+    app.register_error_handler(WebsocketMismatch, _not_found)
     app.register_error_handler(Exception, _crashed)
 
 

@@ -13,6 +13,8 @@ from cliproxy.web.authentication import Authenticator
 
 if TYPE_CHECKING:
     from cliproxy.pool.pool import Pool
+    from cliproxy.providers.code_assist import CodeAssist
+    from cliproxy.providers.relay import Relays
     from cliproxy.routing.registry import ModelRegistry
     from cliproxy.routing.resolver import Resolver
 
@@ -28,6 +30,8 @@ class Services:
     resolver: Resolver
     registry: ModelRegistry
     pool: Pool
+    relays: Relays
+    code_assist: CodeAssist
 
 
 def services() -> Services:

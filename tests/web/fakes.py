@@ -12,8 +12,11 @@ from flask import Flask
 from cliproxy.config.settings import Settings
 from cliproxy.errors import CliproxyError, UnknownModel
 from cliproxy.providers.base import Answer, AnswerStream, Call
+from cliproxy.providers.code_assist import CodeAssist
+from cliproxy.providers.http import HttpClient
+from cliproxy.providers.relay import Relays
 from cliproxy.records.usage import Tokens
-from cliproxy.web import claude, gemini, models, openai, responses, server, system
+from cliproxy.web import claude, gemini, internal, models, openai, relay, responses, server, system
 from cliproxy.web.authentication import Authenticator
 from cliproxy.web.services import EXTENSION, Services
 
@@ -108,12 +111,12 @@ class FakeResolver:
         return SimpleNamespace(model=f"resolved-{model}", providers=("p",))
 
 
-def make_app(pool: FakePool, settings: Settings | None = None) -> Flask:
+def make_app(pool: FakePool, settings: Settings | None = None, code_assist: str = "http://127.0.0.1:1") -> Flask:
     """An application with every blueprint and fake parts below."""
     settings = settings or Settings(api_keys=("k",))
     app = Flask(__name__)
     server.install(app)
-    for module in (system, models, openai, responses, claude, gemini):
+    for module in (system, models, openai, responses, claude, gemini, internal, relay):
         app.register_blueprint(module.blueprint)
     app.extensions[EXTENSION] = Services(
         settings=lambda: settings,
@@ -121,6 +124,8 @@ def make_app(pool: FakePool, settings: Settings | None = None) -> Flask:
         resolver=FakeResolver(),  # type: ignore[arg-type]
         registry=FakeRegistry(),  # type: ignore[arg-type]
         pool=pool,  # type: ignore[arg-type]
+        relays=Relays(lambda name: None, lambda name: None),
+        code_assist=CodeAssist(HttpClient(lambda: settings, {}), code_assist),
     )
     return app
 
