@@ -116,8 +116,11 @@ class HttpClient:
         raise UpstreamTransport(f"too many redirects at {request.url}")
 
     def _exchange(self, request: Outgoing) -> BaseHTTPResponse:
-        transport = self.transport(request.proxy_url, request.url)
-        made, idle = transport.connections_made(request.url), transport.idle_seconds(request.url)
+        try:
+            transport = self.transport(request.proxy_url, request.url)
+            made, idle = transport.connections_made(request.url), transport.idle_seconds(request.url)
+        except ValueError as error:
+            raise UpstreamTransport(f"not a usable address: {_place(request.url)}: {error}") from error
         try:
             return self._attempt(transport, request)
         except UpstreamTransport as error:
