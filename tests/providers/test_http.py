@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import socket
 import subprocess
@@ -194,10 +195,8 @@ class Server:
             self.connections += 1
             with connection:
                 connection.settimeout(5)
-                try:
+                with contextlib.suppress(OSError):
                     self._serve(connection)
-                except OSError:
-                    pass
             self.closed.set()
 
     def _serve(self, connection: socket.socket) -> None:
