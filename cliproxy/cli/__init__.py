@@ -9,6 +9,8 @@ from importlib import import_module
 
 import click
 
+from cliproxy import __version__
+
 _COMMANDS = {
     "serve": ("cliproxy.cli.serve", "serve"),
     "config": ("cliproxy.cli.config", "config"),
@@ -33,6 +35,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="cliproxy")
 def cliproxy() -> None:
     """Run and look after the proxy."""
 

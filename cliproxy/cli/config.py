@@ -16,9 +16,12 @@ def config() -> None:
 
 
 @config.command()
-@click.option("--config", "path", metavar="PATH", help="The file to check; else CLIPROXY_CONFIG, else ./config.yaml.")
+@click.argument("path", required=False)
 def check(path: str | None) -> None:
-    """List every problem and warning of the file with its line. Exit code 1 when a server would not start with it."""
+    """List every problem and warning of a file with its line.
+
+    PATH is the file; else CLIPROXY_CONFIG, else ./config.yaml. Exit code 1 when a server would not start with it.
+    """
     file = config_path(path)
     try:
         loaded = load_file(file, write_hash=False)
