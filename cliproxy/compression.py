@@ -115,14 +115,37 @@ class StreamDecoder(Protocol):
         """
 
 
-class _ZlibStream:
-    def __init__(self, gzip: bool) -> None:
-        self._decoder = zlib.decompressobj(_ANY_WRAPPER) if gzip else None
+class _GzipStream:
+    def __init__(self) -> None:
+        self._decoder = zlib.decompressobj(_ANY_WRAPPER)
+
+    def feed(self, data: bytes) -> bytes:
+        out = []
+        try:
+            while data:
+                if self._decoder.eof:
+                    data = data.lstrip(b"\0")
+                    if not data.startswith(b"\x1f"):
+                        break  # no further member: what follows is padding
+                    self._decoder = zlib.decompressobj(_ANY_WRAPPER)
+                out.append(self._decoder.decompress(data))
+                data = self._decoder.unused_data
+        except zlib.error as error:
+            raise BadEncoding(str(error)) from error
+        return b"".join(out)
+
+
+class _DeflateStream:
+    def __init__(self) -> None:
+        self._decoder: zlib._Decompress | None = None
+        self._head = b""
 
     def feed(self, data: bytes) -> bytes:
         if self._decoder is None:
-            if not data:
-                return b""
+            self._head += data
+            if len(self._head) < 2:
+                return b""  # two bytes tell whether it is wrapped
+            data = self._head
             self._decoder = zlib.decompressobj(_deflate_wbits(data))
         try:
             return self._decoder.decompress(data)
@@ -143,13 +166,20 @@ class _BrotliStream:
 
 class _ZstdStream:
     def __init__(self) -> None:
-        self._decoder = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW).decompressobj()
+        self._factory = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW)
+        self._decoder = self._factory.decompressobj()
 
     def feed(self, data: bytes) -> bytes:
+        out = []
         try:
-            return self._decoder.decompress(data)
+            while data:
+                if self._decoder.eof:  # a body may have several frames
+                    self._decoder = self._factory.decompressobj()
+                out.append(self._decoder.decompress(data))
+                data = self._decoder.unused_data
         except zstandard.ZstdError as error:
             raise BadEncoding(str(error)) from error
+        return b"".join(out)
 
 
 def stream_decoder(header: str) -> StreamDecoder | None:
@@ -158,8 +188,10 @@ def stream_decoder(header: str) -> StreamDecoder | None:
     The first known name decides (providers.md 2.2).
     """
     for name in encodings_of(header):
-        if name in ("gzip", "deflate"):
-            return _ZlibStream(gzip=name == "gzip")
+        if name == "gzip":
+            return _GzipStream()
+        if name == "deflate":
+            return _DeflateStream()
         if name == "br":
             return _BrotliStream()
         if name == "zstd":

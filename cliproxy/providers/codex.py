@@ -99,9 +99,9 @@ def _instructions(call: Call) -> str:
 
 
 def _cache_id(call: Call) -> str:
-    """The prompt-cache id of a Responses client: its own ``prompt_cache_key`` (12.3)."""
+    """The prompt-cache id of a Responses client: its own ``prompt_cache_key`` (12.3), if a header can carry it."""
     key = call.body.get("prompt_cache_key")
-    return key if isinstance(key, str) and key.isprintable() else ""
+    return key if isinstance(key, str) and key.isascii() and key.isprintable() else ""
 
 
 def _headers(credential: Credential, call: Call, cache_id: str, accept: str) -> dict[str, str]:

@@ -132,11 +132,22 @@ def _last(turns: Any, role: str) -> str:
     for turn in reversed(turns if isinstance(turns, list) else []):
         if isinstance(turn, str):
             return turn
-        if isinstance(turn, dict) and turn.get("role", role) == role:
-            text = "\n".join(_texts({"turn": turn.get("content", turn.get("parts"))}))
-            if text:
-                return text
+        if not isinstance(turn, dict) or turn.get("role", role) != role:
+            continue
+        if text := "\n".join(_said(turn.get("content", turn.get("parts")))):
+            return text
     return ""
+
+
+def _said(content: Any) -> Iterator[str]:
+    """The texts of one turn, without what is attached to them."""
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, list):
+        for part in content:
+            text = part.get("text") if isinstance(part, dict) else part
+            if isinstance(text, str):
+                yield text
 
 
 def _texts(body: Mapping[str, Any]) -> Iterator[str]:

@@ -176,9 +176,13 @@ class HttpClient:
 
 def _redirected(request: Outgoing, status: int, location: str) -> Outgoing:
     """The request that follows a redirect: 307 and 308 repeat it, the others become GET; secrets stay at home."""
-    url = urljoin(request.url, location)
-    headers, same_host = dict(request.headers), urlsplit(url)[:2] == urlsplit(request.url)[:2]
-    if not same_host:
+    headers = dict(request.headers)
+    try:
+        url = urljoin(request.url, location)
+        stays = _same_place(request.url, url)
+    except ValueError as error:
+        raise UpstreamTransport(f"redirected to no usable address: {error}") from error
+    if not stays:
         headers = {name: value for name, value in headers.items() if not _is_secret(name)}
     if status in (307, 308):
         return replace(request, url=url, headers=headers)
@@ -186,8 +190,22 @@ def _redirected(request: Outgoing, status: int, location: str) -> Outgoing:
     return replace(request, url=url, headers=headers, method="GET", body=None)
 
 
+def _same_place(old: str, new: str) -> bool:
+    """True when secrets for ``old`` may go to ``new``: the same origin, or its step up to TLS on the usual ports."""
+    before, after = _origin(old), _origin(new)
+    return before == after or (before[1:] == after[1:] and before[0] == "http" and after[0] == "https")
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    """(scheme, host, port), the scheme's usual port as None."""
+    parts = urlsplit(url)
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    return parts.scheme, parts.hostname, None if parts.port == usual else parts.port
+
+
 def _is_secret(name: str) -> bool:
-    return name.lower() in ("authorization", "x-api-key", "x-goog-api-key", "cookie")
+    """True for headers whose values are masked in logs too (providers.md 27)."""
+    return any(word in name.lower() for word in ("authorization", "api-key", "apikey", "token", "secret", "cookie"))
 
 
 def _read_error(response: BaseHTTPResponse, source: BodySource) -> UpstreamStatus:
@@ -217,7 +235,8 @@ def parse_retry_after(value: str, now: float | None = None) -> float | None:
     if not value:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
+        return max(0.0, seconds) if math.isfinite(seconds) else None
     except ValueError:
         pass
     try:

@@ -8,6 +8,7 @@ the socket's own timeout does the limits, and there are no keep-alive pauses.
 from __future__ import annotations
 
 import http.client
+import io
 from time import monotonic
 from typing import Any
 
@@ -22,7 +23,8 @@ from cliproxy.config.settings import TimeLimits
 from cliproxy.errors import FirstByteTimeout, IdleTimeout, UpstreamError, UpstreamTransport
 from cliproxy.providers.framing import Chunked, Counted, Framing, FramingError, UntilClose
 
-_BLOCK = 1 << 15
+_BLOCK = max(1 << 15, io.DEFAULT_BUFFER_SIZE)
+"""Bytes to read at once; not less than http.client's buffer holds, so that the first read empties it."""
 _LINGER = 2.0
 """Seconds that a complete answer may take to end its body before the connection is given up."""
 

@@ -63,7 +63,9 @@ class Passthrough:
         out = b""
         if rest and not self.complete and self.error is None:
             data = sse.data_of(rest)
-            out = self.rewrite(rest + b"\n\n") if data == b"[DONE]" or _is_json(data) else b""
+            if data == b"[DONE]" or _is_json(data):
+                self.begun = True
+                out = self.rewrite(rest + b"\n\n")
         if self.begun and not self.complete and not self.ending and self.error is None:
             self.error = UpstreamTransport("upstream ended its stream before the answer was complete")
         return out

@@ -12,8 +12,8 @@ from typing import Any
 from end_to_end import sse
 from end_to_end.proxy import KEY
 
-SPARES = 48
-PAIRS = 12
+SPARES = 64
+PAIRS = 40
 
 
 @dataclass(frozen=True, slots=True)

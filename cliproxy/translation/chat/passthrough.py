@@ -30,13 +30,14 @@ class ChatStream(Passthrough):
     def feed(self, data: bytes) -> bytes:
         """The chunks that ``data`` completes, as the client gets them."""
         head = self._head
-        # The straight way, for whole events that arrive with nothing waiting: all have the head, none has usage.
+        # The straight way, for whole events that arrive with nothing waiting: all have the head, none usage or error.
         if (
             head
             and not self._events.waiting
             and data.endswith(b"\n\n")
             and data.count(b"\n") == 2 * data.count(head)
             and self._usage not in data
+            and b'"error"' not in data
             and self._finish not in data
         ):
             return data.replace(head, self._new_head)
