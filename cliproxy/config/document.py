@@ -103,7 +103,10 @@ def parse(text: str) -> Document:
     if not isinstance(node, MappingNode):
         raise ConfigError([Problem("the file must be a mapping of keys to values", line=node.start_mark.line + 1)])
     builder = _Builder()
-    tree = builder.mapping(node, ())
+    try:
+        tree = builder.mapping(node, ())
+    except RecursionError:
+        raise ConfigError([Problem("not usable: an anchor contains itself, or it is nested too deeply")]) from None
     if builder.problems:
         raise ConfigError(builder.problems)
     explicit = {str(key.value) for key, _ in node.value}
@@ -141,7 +144,7 @@ class _Builder:
         for key_node, value_node in self._pairs(node, path):
             key, line = str(key_node.value), key_node.start_mark.line + 1
             here = (*path, key)
-            if key in seen and seen[key] != line:
+            if key in seen:
                 self.problems.append(Problem(f"duplicate key (first on line {seen[key]})", dotted(here), line))
             seen[key] = line
             self.lines[here] = line

@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from marshmallow import ValidationError, fields
+
 from cliproxy.config.document import Document, Scalar
+from cliproxy.config.schema import AmpMappingSection, Flag, Items, Text, nested
 
 ANTIGRAVITY_ALIASES: tuple[tuple[str, str], ...] = (
     ("rev19-uic3-1p", "gemini-2.5-computer-use-preview-10-2025"),
@@ -29,7 +32,7 @@ def migrate(document: Document) -> bool:
     tree = document.tree
     _migrate_aliases(document)
     changed = _migrate_keys(tree) if _types_fit(tree) else False
-    _fold_auth(tree)
+    _fold_auth(document)
     return changed
 
 
@@ -79,20 +82,25 @@ def _converted(entry: Any, channel: str) -> Tree | None:
     return _alias(name, alias, _text(members.get("fork")).lower() == "true")
 
 
+_TYPES: dict[str, fields.Field[Any]] = {
+    "generative-language-api-key": Items(Text()),
+    "amp-upstream-url": Text(),
+    "amp-upstream-api-key": Text(),
+    "amp-restrict-management-to-localhost": Flag(),
+    "amp-model-mappings": Items(nested(AmpMappingSection)),
+}
+
+
 def _types_fit(tree: Tree) -> bool:
     """One wrong type among the legacy keys 1 to 4 and all of them are ignored (config.md 6.3)."""
-    wanted = {
-        "generative-language-api-key": list,
-        "amp-upstream-url": Scalar,
-        "amp-upstream-api-key": Scalar,
-        "amp-restrict-management-to-localhost": Scalar,
-        "amp-model-mappings": list,
-    }
-    fits = all(isinstance(tree[key], kind) for key, kind in wanted.items() if key in tree)
-    flag = tree.get("amp-restrict-management-to-localhost")
-    fits = fits and (flag is None or getattr(flag, "type", "") == "bool")
-    keys = (provider.get("api-keys") for provider in _compat(tree))
-    return fits and all(value is None or isinstance(value, list) for value in keys)
+    found = [(field, tree[key]) for key, field in _TYPES.items() if key in tree]
+    found += [(Items(Text()), provider["api-keys"]) for provider in _compat(tree) if "api-keys" in provider]
+    try:
+        for field, value in found:
+            field.deserialize(value)
+    except ValidationError:
+        return False
+    return True
 
 
 def _compat(tree: Tree) -> list[Tree]:
@@ -109,22 +117,26 @@ def _migrate_keys(tree: Tree) -> bool:
 
 def _generative_language(tree: Tree) -> bool:
     entries = tree.get("gemini-api-key")
-    known = {_text(e.get("api-key")) for e in entries if isinstance(e, dict)} if isinstance(entries, list) else set()
-    new = [{"api-key": Scalar(key)} for item in tree.get("generative-language-api-key", []) if (key := _text(item))]
-    new = [entry for entry in new if entry["api-key"].text not in known]
+    entries = entries if isinstance(entries, list) else []
+    new = _new_entries(entries, tree.get("generative-language-api-key", []))
     if new:
-        tree["gemini-api-key"] = [*(entries if isinstance(entries, list) else []), *new]
+        tree["gemini-api-key"] = [*entries, *new]
     return bool(new)
 
 
 def _compat_keys(provider: Tree) -> bool:
     entries = provider.get("api-key-entries")
     entries = entries if isinstance(entries, list) else []
-    known = {_text(entry.get("api-key")) for entry in entries if isinstance(entry, dict)}
-    new = [{"api-key": Scalar(key)} for item in provider.pop("api-keys", []) if (key := _text(item)) not in known]
+    new = _new_entries(entries, provider.pop("api-keys", []))
     if new:
         provider["api-key-entries"] = [*entries, *new]
     return bool(new)
+
+
+def _new_entries(entries: list[Any], keys: list[Any]) -> list[Tree]:
+    """An entry for each key that has none yet."""
+    known = {_text(entry.get("api-key")) for entry in entries if isinstance(entry, dict)}
+    return [{"api-key": Scalar(key)} for key in dict.fromkeys(map(_text, keys)) if key and key not in known]
 
 
 def _amp(tree: Tree) -> bool:
@@ -144,14 +156,18 @@ def _amp(tree: Tree) -> bool:
     return section != before
 
 
-def _fold_auth(tree: Tree) -> None:
+def _fold_auth(document: Document) -> None:
     """The first inline provider of an ``auth`` block supplies the keys when there are none (config.md 6.3, 5)."""
+    tree = document.tree
     block = tree.pop("auth", None)
-    if not isinstance(block, dict) or tree.get("api-keys"):
+    providers = block.get("providers") if isinstance(block, dict) else None
+    if not isinstance(providers, list) or tree.get("api-keys"):
         return
-    for provider in block.get("providers") or []:
+    for number, provider in enumerate(providers):
         if isinstance(provider, dict) and _text(provider.get("type")) == "config-api-key":
             keys = provider.get("api-keys")
             if isinstance(keys, list) and keys:
                 tree["api-keys"] = keys
+                for index in range(len(keys)):  # so that a problem with one is found
+                    document.lines["api-keys", index] = document.line(("auth", "providers", number, "api-keys", index))
             return

@@ -54,6 +54,7 @@ class LiveSettings:
             if digest is None:
                 return False
             if digest == self._digest:
+                self.problems = ()  # a broken file may have been put right
                 log.debug("config file content unchanged (hash match), skipping reload")
                 return False
             log.info("config file changed, reloading: %s", path)
@@ -64,7 +65,8 @@ class LiveSettings:
                 self.problems = error.problems
                 log.error("failed to reload config: %s", error)
                 return False
-            self._digest = _digest(path) or ""  # loading may have written the hash of the management key
+            # Not read again without need: somebody may have written the file since, which must not pass for loaded.
+            self._digest = (_digest(path) or "") if loaded.rewritten else digest
             self.apply(loaded)
             return True
 

@@ -38,6 +38,8 @@ class Loaded:
     sample_keys: tuple[Problem, ...] = ()
     migrated: bool = False
     """True when legacy keys were folded in memory (config.md 6.3)."""
+    rewritten: bool = False
+    """True when the hash of the management key was written into the file."""
 
 
 def config_path(explicit: str | None = None, environment: Mapping[str, str] | None = None) -> Path:
@@ -78,13 +80,18 @@ def load_file(path: str | os.PathLike[str], *, write_hash: bool = True) -> Loade
     if not is_plaintext(secret):
         return loaded
     hashed = hash_key(secret)
-    if write_hash:
-        try:
-            update_scalar(path, _SECRET_KEY, hashed)
-        except (OSError, ConfigError, ValueError) as error:  # a read-only file must not stop the service
-            log.warning("management key could not be hashed in %s: %s", path, error)
+    rewritten = write_hash and _write_hash(path, hashed)
     management = replace(loaded.settings.remote_management, secret_key=hashed)
-    return replace(loaded, settings=replace(loaded.settings, remote_management=management))
+    return replace(loaded, settings=replace(loaded.settings, remote_management=management), rewritten=rewritten)
+
+
+def _write_hash(path: str | os.PathLike[str], hashed: str) -> bool:
+    try:
+        update_scalar(path, _SECRET_KEY, hashed)
+    except (OSError, ConfigError, ValueError) as error:  # a read-only file must not stop the service
+        log.warning("management key could not be hashed in %s: %s", path, error)
+        return False
+    return True
 
 
 def refuse_sample_keys(loaded: Loaded) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import threading
 from collections.abc import Mapping
@@ -15,19 +16,34 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 from ruamel.yaml.scalarstring import ScalarString
 
-from cliproxy.config.comments import give_last_comment, take_last_comment, unindent_comments
+from cliproxy.config.comments import (
+    blocks_above,
+    put_back,
+    remember,
+    rename_key,
+    take_out,
+    unindent_comments,
+    written_keys,
+)
 from cliproxy.config.files import atomic_write
 from cliproxy.config.render import is_zero, render
 from cliproxy.config.settings import Settings
 from cliproxy.errors import ConfigError, Problem
 
 _WRITERS = threading.Lock()
-_LEGACY = (
-    "auth", "amp-upstream-url", "amp-upstream-api-key", "amp-restrict-management-to-localhost", "amp-model-mappings",
-    "generative-language-api-key",
-)  # fmt: skip
+_LEGACY = {
+    "auth": "api-keys",
+    "amp-upstream-url": "ampcode",
+    "amp-upstream-api-key": "ampcode",
+    "amp-restrict-management-to-localhost": "ampcode",
+    "amp-model-mappings": "ampcode",
+    "generative-language-api-key": "gemini-api-key",
+}
+"""Legacy keys, and the keys that take over their values and the comments above them."""
 _IDENTITY = ("id", "name", "alias", "api-key", "api_key", "apikey", "key", "provider", "model")
 _CHANNELS = ("oauth-excluded-models", "oauth-model-alias")
+_NAMED = frozenset({*_CHANNELS, "headers", "cloak", "params", "providers", "oauth-clients", "oauth-system-prefix"})
+"""Mappings whose keys are the user's: those that are gone from the settings go from the file."""
 
 
 def save_settings(path: str | os.PathLike[str], settings: Settings) -> None:
@@ -61,63 +77,130 @@ def update_scalar(path: str | os.PathLike[str], keys: tuple[str, ...], value: st
 def merge_settings(root: CommentedMap, settings: Settings) -> None:
     """Merge rendered settings into a file's tree (config.md 7.1, steps 3 to 6)."""
     new, default = render(settings), render(Settings())
+    # A provider's limit that the file leaves out follows the common one, also after this save.
+    common = {key: value for key, value in new["timeouts"].items() if key != "providers"}
+    default["timeouts"]["providers"] = dict.fromkeys(new["timeouts"]["providers"], common)
     _rename_mappings(root)
-    for key in _LEGACY:
-        root.pop(key, None)
+    for key, successor in _LEGACY.items():
+        if key in root:
+            _drop_legacy(root, key, successor)
     for provider in root.get("openai-compatibility") or []:
         if isinstance(provider, CommentedMap):
             provider.pop("api-keys", None)
     for key in _CHANNELS:
-        _drop_channels(root, key, new)
+        _drop_empty(root, key, new)
     _merge_mapping(root, new, default)
     _block_style(root)
 
 
+def _drop_legacy(root: CommentedMap, key: str, successor: str) -> None:
+    following = list(root)[:2]
+    del root[key]
+    block = blocks_above(root).pop(key, [])
+    if following[0] == key and len(following) > 1:  # the head of the file stays where it is
+        blocks_above(root)[following[1]] = [*block, *blocks_above(root).get(following[1], [])]
+    else:
+        blocks_above(root).setdefault(successor, []).extend(block)
+
+
 def _rename_mappings(root: CommentedMap) -> None:
     """``oauth-model-mappings`` becomes ``oauth-model-alias`` at its place."""
-    if "oauth-model-mappings" in root:
-        if "oauth-model-alias" not in root:
-            position = list(root).index("oauth-model-mappings")
-            root.insert(position, "oauth-model-alias", CommentedMap())
+    if "oauth-model-mappings" not in root:
+        return
+    if "oauth-model-alias" in root:
         del root["oauth-model-mappings"]
+        return
+    rename_key(root, "oauth-model-mappings", "oauth-model-alias")
+    channels = root["oauth-model-alias"]
+    for entries in channels.values() if isinstance(channels, CommentedMap) else ():
+        for entry in entries if isinstance(entries, CommentedSeq) else ():
+            for name in list(entry) if isinstance(entry, CommentedMap) else ():
+                if str(name) != (lower := str(name).lower()) and lower in ("name", "alias", "fork"):
+                    rename_key(entry, name, lower)
 
 
-def _drop_channels(root: CommentedMap, key: str, new: dict[str, Any]) -> None:
-    if not new[key]:
-        # An absent alias map would bring the defaults back at the next load, so it is written as empty.
-        if key == "oauth-model-alias":
-            root[key] = CommentedMap()
-        else:
-            root.pop(key, None)
-        new.pop(key)
-    elif isinstance(root.get(key), CommentedMap):
-        for channel in [name for name in root[key] if str(name).strip().lower() not in new[key]]:
-            del root[key][channel]
+def _drop_empty(root: CommentedMap, key: str, new: dict[str, Any]) -> None:
+    if new[key]:
+        return
+    # An absent alias map would bring the defaults back at the next load, so it is written as empty.
+    if key == "oauth-excluded-models":
+        root.pop(key, None)
+    elif root.get(key) or key not in root:
+        root[key] = CommentedMap()
+    new.pop(key)
 
 
 def _merge_mapping(node: CommentedMap, new: Mapping[str, Any], default: Mapping[str, Any]) -> None:
     for key, value in new.items():
         if key in node:
-            node[key] = _merged(node[key], value, default.get(key))
-        elif not is_zero(value) and value != default.get(key):
+            _merge_value(node, key, value, default.get(key))
+        elif value != default[key] if key in default else not is_zero(value):
             node[key] = _fresh(_without_defaults(value, default.get(key)))
+
+
+def _merge_value(node: CommentedMap, key: str, value: Any, default: Any) -> None:
+    old = node[key]
+    if key not in written_keys(node) and isinstance(old, Mapping | list):
+        if _solid(old) != _solid(value):  # it came with a merge key: others have it too
+            node[key] = _fresh(value)
+        return
+    if key in _NAMED and isinstance(old, CommentedMap) and isinstance(value, Mapping):
+        _align_names(old, value)
+    if key == "params" and isinstance(old, CommentedMap):
+        _merge_params(old, value)
+    else:
+        node[key] = _merged(old, value, default)
+
+
+def _merge_params(node: CommentedMap, new: Mapping[str, Any]) -> None:
+    """What payload rules set is data: a zero counts, and 0 is not false."""
+    for name, value in new.items():
+        if name not in node or _data(node[name]) != _data(value):
+            node[name] = _fresh(value)
+
+
+def _data(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def _align_names(node: CommentedMap, new: Mapping[str, Any]) -> None:
+    """Names that normalising spells differently get the new spelling, the others that are gone go."""
+    for name in [name for name in node if name not in new]:
+        spelling = str(name).strip().lower()
+        if spelling in new and spelling not in node and name in written_keys(node):
+            rename_key(node, name, spelling)
+        else:
+            del node[name]
 
 
 def _without_defaults(value: Any, default: Any) -> Any:
     if isinstance(value, Mapping) and isinstance(default, Mapping):
-        return {key: item for key, item in value.items() if not is_zero(item) and item != default.get(key)}
+        return {key: item for key, item in value.items() if (item != default[key] if key in default else item)}
     return value
 
 
 def _merged(old: Any, new: Any, default: Any) -> Any:
+    if _is_anchored(old) and _solid(old) != _solid(new):
+        return _fresh(new)  # what an anchor names may stand elsewhere too
     if isinstance(old, CommentedMap) and isinstance(new, Mapping):
         _merge_mapping(old, new, default if isinstance(default, Mapping) else {})
         return old
     if isinstance(old, CommentedSeq) and isinstance(new, list):
         return _merge_list(old, new)
-    if old is None and is_zero(new):
+    if old is None and (is_zero(new) if default is None else new == default):
         return old
-    return _scalar(old, new) if not isinstance(new, Mapping | list) else _fresh(new)
+    if isinstance(new, Mapping):
+        return old if _is_secret_alone(old, new) else _fresh(_without_defaults(new, default))
+    return _fresh(new) if isinstance(new, list) else _scalar(old, new)
+
+
+def _is_anchored(node: Any) -> bool:
+    return isinstance(node, CommentedMap | CommentedSeq) and node.yaml_anchor() is not None
+
+
+def _is_secret_alone(old: Any, new: Mapping[str, Any]) -> bool:
+    """Plain text in the place of an ``oauth-clients`` mapping is the secret."""
+    return old is not None and new == {"client-id": "", "client-secret": _text_of(old).strip()}
 
 
 def _scalar(old: Any, new: Any) -> Any:
@@ -131,35 +214,39 @@ def _scalar(old: Any, new: Any) -> Any:
 
 
 def _merge_list(old: CommentedSeq, new: list[Any]) -> CommentedSeq:
-    comment = take_last_comment(old)
     left = [(index, item) for index, item in enumerate(old) if item is not None]
-    comments = dict(old.ca.items)
-    items: list[tuple[Any, Any]] = []
+    end_comments, blocks = dict(old.ca.items), dict(blocks_above(old))
+    items: list[tuple[Any, int]] = []
     for value in new:
         found = next((pair for pair in left if _same(pair[1], value)), None)
         if found is None:
-            items.append((_fresh(value), None))
+            items.append((_fresh(value), -1))
             continue
         left.remove(found)
-        items.append((_merged_element(found[1], value), comments.get(found[0])))
+        items.append((_merged_element(found[1], value), found[0]))
     del old[:]
     old.ca.items.clear()
-    for index, (item, own) in enumerate(items):
+    blocks_above(old).clear()
+    for index, (item, before) in enumerate(items):
         old.append(item)
-        if own is not None:
-            old.ca.items[index] = own
-    give_last_comment(old, comment)
+        if before in end_comments:
+            old.ca.items[index] = end_comments[before]
+        if before in blocks:
+            blocks_above(old)[index] = blocks[before]
     return old
 
 
 def _merged_element(old: Any, new: Any) -> Any:
-    if not (isinstance(old, CommentedMap) and isinstance(new, Mapping)):
+    if not (isinstance(old, CommentedMap) and isinstance(new, Mapping)) or _is_anchored(old):
         return _merged(old, new, None)
     for key in [key for key in old if key not in new and not is_zero(old[key]) and key in _ELEMENT_KEYS]:
-        del old[key]
+        if key in written_keys(old):
+            del old[key]
+        else:
+            old[key] = type(old[key])()  # only an empty value of its own outdoes that of a merge key
     for key, value in new.items():
         if key in old:
-            old[key] = _merged(old[key], value, None)
+            _merge_value(old, key, value, None)
         elif not is_zero(value):
             old[key] = _fresh(value)
     return old
@@ -230,30 +317,36 @@ def _yaml() -> YAML:
 
 
 def _load(text: str) -> CommentedMap:
+    content, blocks = take_out(text)
     try:
-        root = _yaml().load(text)
+        root = _yaml().load(content)
     except YAMLError as error:
         raise ConfigError([Problem(f"not valid YAML: {error}")]) from None
-    if root is None:
-        return CommentedMap()
+    root = CommentedMap() if root is None else root
     if not isinstance(root, CommentedMap):
         raise ConfigError([Problem("the file must be a mapping of keys to values")])
+    remember(root, blocks)
     return root
 
 
 def _dump(root: CommentedMap) -> bytes:
     out = io.StringIO()
     _yaml().dump(root, out)
-    return unindent_comments(out.getvalue()).encode()
+    return unindent_comments(put_back(out.getvalue(), root)).encode()
 
 
 def _replaced(text: str, keys: tuple[str, ...], value: str) -> str | None:
-    """``text`` with just the scalar at ``keys`` replaced; None when it is not there as a plain or quoted scalar."""
-    node: Node | None = YAML(typ="safe", pure=True).compose(text)
+    """``text`` with just the scalar at ``keys`` replaced; None when it is not there as a plain or quoted scalar.
+
+    Not with an anchor either: whatever else refers to it would lose its meaning.
+    """
+    node: Node | None = next(iter(YAML(typ="safe", pure=True).compose_all(text)), None)
     for key in keys:
         pairs = node.value if isinstance(node, MappingNode) else []
         node = next((item for name, item in pairs if name.value == key), None)
     if not isinstance(node, ScalarNode) or node.style in ("|", ">") or node.start_mark.index == node.end_mark.index:
+        return None
+    if node.anchor is not None:
         return None
     return f'{text[: node.start_mark.index]}"{value}"{text[node.end_mark.index :]}'
 
@@ -261,8 +354,8 @@ def _replaced(text: str, keys: tuple[str, ...], value: str) -> str | None:
 def _set_through_tree(text: str, keys: tuple[str, ...], value: str) -> str:
     root = node = _load(text)
     for key in keys[:-1]:
-        if not isinstance(node.get(key), CommentedMap):
-            node[key] = CommentedMap()
+        if not isinstance(node.get(key), CommentedMap) or _is_anchored(node[key]):
+            node[key] = CommentedMap(node.get(key) if _is_anchored(node.get(key)) else ())
         node = node[key]
     node[keys[-1]] = value
     return _dump(root).decode()

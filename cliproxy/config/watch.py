@@ -82,8 +82,9 @@ class ConfigWatcher:
         self._observer = Observer()
         self._watch(os.path.dirname(self._config))
         self._watch_config_file()
-        self._learn_auth_dir()
+        self._watch_auth_dir()
         self._observer.start()
+        self._learn_auth_dir()
         log.debug("watching config file: %s", self._config)
         log.debug("watching auth directory: %s", self._auth_dir)
         self._stamps = self._look_around()
@@ -110,6 +111,7 @@ class ConfigWatcher:
         old, self._auth_dir = self._auth_dir, path
         if old not in ("", os.path.dirname(self._config)):
             self._unwatch(old)
+        self._watch_auth_dir()
         self._learn_auth_dir()
         self._stamps = self._look_around()
 
@@ -197,14 +199,17 @@ class ConfigWatcher:
         paths = [self._config, *_json_files(self._auth_dir)]
         return {path: stamp for path in paths if (stamp := _stamp(path)) is not None}
 
+    def _watch_auth_dir(self) -> None:
+        if self._auth_dir:
+            self._watch(self._auth_dir)
+
     def _learn_auth_dir(self) -> None:
+        """Take the files as known. Watch first, or a change right after would be seen by nobody."""
         self._hashes = {}
         for path in _json_files(self._auth_dir):
             with contextlib.suppress(OSError):
                 if data := Path(path).read_bytes():
                     self._hashes[path] = hashlib.sha256(data).hexdigest()
-        if self._auth_dir:
-            self._watch(self._auth_dir)
 
     def _watch(self, path: str) -> None:
         if self._observer is not None and path not in self._watches:

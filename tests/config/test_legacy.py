@@ -120,3 +120,78 @@ def test_mappings_without_a_valid_entry_leave_no_aliases(value: str) -> None:
 def test_the_new_alias_key_wins_over_the_old_one() -> None:
     text = "oauth-model-mappings: {codex: [{name: a, alias: b}]}\noauth-model-alias:\n"
     assert dict(load_text(text).settings.oauth_model_alias) == {}
+
+
+def test_keys_that_are_there_already_or_blank_are_not_added() -> None:
+    text = (
+        "generative-language-api-key: [k, ' k ', ' ', n]\ngemini-api-key: [{api-key: k}]\n"
+        "openai-compatibility: [{name: a, base-url: b, api-keys: [k, k, '', n], api-key-entries: [{api-key: n}]}]\n"
+    )
+    plain = load_text(text).settings
+    assert [entry.api_key for entry in plain.gemini_api_key] == ["k", "n"]
+    assert [entry.api_key for entry in plain.openai_compatibility[0].api_key_entries] == ["n", "k"]
+
+
+@pytest.mark.parametrize("flag", ["yes", '"on"', "true", "True"])
+def test_every_spelling_of_the_flag(flag: str) -> None:
+    amp = load_text(f"amp-restrict-management-to-localhost: {flag}\namp-upstream-url: u\n").settings.ampcode
+    assert (amp.restrict_management_to_localhost, amp.upstream_url) == (True, "u")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "amp-model-mappings: [text]", "amp-model-mappings: [{from: a, regex: 3}]", "amp-upstream-api-key: [k]",
+        "amp-restrict-management-to-localhost: perhaps", "generative-language-api-key: [{a: b}]",
+        "openai-compatibility: [{name: a, base-url: b, api-keys: text}]",
+        "openai-compatibility: [{name: a, base-url: b, api-keys: [[k]]}]",
+    ],
+)  # fmt: skip
+def test_any_wrong_type_ignores_all_without_a_problem(wrong: str) -> None:
+    loaded = load_text(f"amp-upstream-url: https://amp\n{wrong}\n")
+    assert (loaded.settings.ampcode.upstream_url, loaded.settings.gemini_api_key) == ("", ())
+    assert not [p for p in loaded.settings.openai_compatibility if p.api_key_entries]
+    assert not loaded.migrated
+
+
+@pytest.mark.parametrize(
+    "block", ["text", "[]", "{}", "{providers: text}", "{providers: [text]}", "{providers: {a: 1}}"]
+)
+def test_a_senseless_auth_block(block: str) -> None:
+    assert load_text(f"auth: {block}\n").settings.api_keys == ()
+
+
+def test_sample_keys_in_an_auth_block_are_found_with_their_line() -> None:
+    text = (
+        "auth:\n  providers:\n    - type: config-api-key\n      api-keys:\n        - mine\n        - your-api-key-1\n"
+    )
+    assert [problem.line for problem in load_text(text).sample_keys] == [6]
+
+
+@pytest.mark.case("config:5")
+def test_comments_around_legacy_keys_stay_in_their_places(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "# Head of the file\namp-upstream-url: u\n\n# What happens\ndebug: true\n\n# My Gemini keys\n"
+        "generative-language-api-key:\n  - k\n\n# Where it listens\nport: 1\nauth:\n  providers: []\n# The end\n"
+    )
+    save_settings(path, load_file(path).settings)
+    lines = path.read_text().splitlines()
+    assert lines[0] == "# Head of the file"
+    for comment, key in (
+        ("# What happens", "debug: true"), ("# Where it listens", "port: 1"), ("# My Gemini keys", "gemini-api-key:"),
+    ):  # fmt: skip
+        assert lines[lines.index(comment) + 1] == key
+    assert "# The end" in lines
+
+
+@pytest.mark.case("config:5")
+def test_renamed_mappings_keep_their_comments(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "oauth-model-mappings:  # names\n  # of Codex\n  Codex:\n    - Name: a # upstream\n      Alias: b\n\n# next\ndebug: true\n"
+    )
+    save_settings(path, load_file(path).settings)
+    assert path.read_text() == (
+        "oauth-model-alias:     # names\n# of Codex\n  codex:\n    - name: a # upstream\n      alias: b\n\n# next\ndebug: true\n"
+    )

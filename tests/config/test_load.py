@@ -215,3 +215,77 @@ def test_which_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert config_path(None, {}) == tmp_path / "config.yaml"
     assert config_path(None, {"CLIPROXY_CONFIG": "a/b.yaml"}) == tmp_path / "a/b.yaml"
     assert config_path("/x.yaml", {"CLIPROXY_CONFIG": "a/b.yaml"}) == Path("/x.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("port: 1\nport: 2\n", [(2, "port")]),
+        ("tls: {enable: true, enable: false}\n", [(1, "tls.enable")]),
+        ("debug: true\ndebug: true\nx:\n  - {a: 1, a: 2}\n", [(2, "debug"), (4, "x[0].a")]),
+    ],
+)
+def test_duplicate_keys(text: str, where: list[tuple[int, str]]) -> None:
+    assert problems(text) == where
+
+
+def test_anchors_and_merge_keys() -> None:
+    text = (
+        "base: &base {prefix: team, priority: 2}\nnames: &names [{name: a, alias: b}]\n"
+        "gemini-api-key:\n  - <<: *base\n    api-key: k\n    prefix: own\n    models: *names\n"
+    )
+    (entry,) = settings(text).gemini_api_key
+    assert (entry.api_key, entry.prefix, entry.priority, entry.models[0].alias) == ("k", "own", 2, "b")
+
+
+@pytest.mark.parametrize("text", ["a: &a [*a]\n", "tls: &a\n  x: *a\n", "a: " + "[" * 3000 + "]" * 3000])
+def test_what_never_ends_is_a_problem(text: str) -> None:
+    assert len(problems(text)) == 1
+
+
+def test_only_the_first_document_counts(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("remote-management:\n  secret-key: open\n---\nport: [\n".replace("[", "1"))
+    hashed = load_file(path).settings.remote_management.secret_key
+    assert path.read_text() == f'remote-management:\n  secret-key: "{hashed}"\n---\nport: 1\n'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x: &k open\nremote-management:\n  secret-key: *k\n",
+        "remote-management:\n  secret-key: &k open\nproxy-url: *k\n",
+        "x: &m\n  secret-key: open\nremote-management:\n  <<: *m\n",
+        "x: &m\n  secret-key: open\nremote-management: *m\n",
+        "remote-management:\n  secret-key: |-\n    open\n",
+    ],
+)
+def test_hashing_breaks_no_anchor(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    loaded = load_file(path).settings
+    assert load_file(path).settings == loaded
+    assert loaded.proxy_url in ("", "open")
+
+
+def test_a_file_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read-only folder: the key works, the file stays, the next load hashes anew."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "no")
+
+    path = tmp_path / "config.yaml"
+    path.write_text("remote-management: {secret-key: open}\n")
+    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    loaded = load_file(path)
+    assert loaded.settings.remote_management.secret_key.startswith("$2b$10$")
+    assert not loaded.rewritten
+    assert path.read_text() == "remote-management: {secret-key: open}\n"
+
+
+@pytest.mark.parametrize("prefix", ["$2a$", "$2b$", "$2y$"])
+def test_hashes_are_left_alone(tmp_path: Path, prefix: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text := f"remote-management:\n  secret-key: '{prefix}10$abc'\n")
+    assert load_file(path).settings.remote_management.secret_key == f"{prefix}10$abc"
+    assert path.read_text() == text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import threading
 from dataclasses import replace
@@ -14,7 +15,17 @@ from hypothesis import strategies as st
 
 from cliproxy.config.load import load_file, load_text
 from cliproxy.config.save import save_settings, update_scalar, write_raw
-from cliproxy.config.settings import EMPTY, KeyEntry, Model, Routing, Settings, Streaming
+from cliproxy.config.settings import (
+    EMPTY,
+    KeyEntry,
+    Model,
+    OAuthClient,
+    Routing,
+    Settings,
+    Streaming,
+    TimeLimits,
+    Timeouts,
+)
 from cliproxy.errors import ConfigError
 
 WRITTEN = """\
@@ -222,6 +233,123 @@ def test_raw_upload_keeps_its_bytes(tmp_path: Path) -> None:
     assert path.read_bytes() == raw.replace(b"  # indented", b"# indented")
 
 
+ENTRIES = """\
+oauth-model-alias: {}
+claude-api-key:
+  # first
+  - api-key: a
+    headers:
+      A: "1" # one
+      B: "2"
+    prefix: p # pp
+
+  # second
+  - api-key: b
+
+# about debug
+debug: true
+"""
+FIRST = KeyEntry(api_key="a", headers={"A": "1", "B": "2"}, prefix="p")
+SECOND = KeyEntry(api_key="b")
+
+
+@pytest.mark.case("config:4")
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        ((FIRST, SECOND), ENTRIES),
+        ((SECOND,), "claude-api-key:\n\n  # second\n  - api-key: b\n\n# about debug\ndebug: true\n"),
+        ((replace(FIRST, prefix=""),), '      B: "2"\n\n# about debug\ndebug: true\n'),
+        (
+            (replace(FIRST, headers={"A": "1"}),),
+            '    headers:\n      A: "1" # one\n    prefix: p # pp\n\n# about debug\n',
+        ),
+        ((FIRST, replace(SECOND, prefix="q")), "  # second\n  - api-key: b\n    prefix: q\n\n# about debug\ndebug"),
+        ((FIRST, SECOND, KeyEntry(api_key="c")), "\n  # second\n  - api-key: b\n  - api-key: c\n"),
+        ((SECOND, FIRST), "claude-api-key:\n\n  # second\n  - api-key: b\n  # first\n  - api-key: a\n"),
+        ((), "claude-api-key: []\n\n# about debug\ndebug: true\n"),
+    ],
+)
+def test_comments_go_with_what_is_below_them(tmp_path: Path, entries: tuple[KeyEntry, ...], expected: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(ENTRIES)
+    text = change(path, claude_api_key=entries)
+    assert expected.replace("  #", "#") in text.replace(
+        "    base-url: ''\n    proxy-url: ''\n    models: []\n", ""
+    ).replace("  #", "#")
+    assert load_text(text).settings.claude_api_key == entries
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ({"streaming": Streaming(0)}, "  keepalive-seconds: 0"), ({"error_logs_max_files": 0}, "error-logs-max-files: 0"),
+        ({"host": ""}, "host: ''"), ({"max_request_body_mb": 0}, "max-request-body-mb: 0"), ({"api_keys": ("",)}, "  - ''"),
+        ({"timeouts": Timeouts(TimeLimits(0.0, 300.0))}, "  first-byte: 0.0"),
+    ],
+)  # fmt: skip
+def test_an_empty_value_that_is_no_default_is_written(tmp_path: Path, values: dict[str, Any], line: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("debug: true\n")
+    text = change(path, **values)
+    assert line in text.splitlines()
+    assert load_text(text).settings == replace(load_text("debug: true\n").settings, **values)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "timeouts:\n  providers:\n    claude:\n      first-byte: 12\n",
+        'oauth-clients:\n  iflow: "secret" # of mine\n',
+        "max-request-body-mb: 0x10\nstreaming:\napi-keys:\n",
+        "x: &m\n  - name: a\n    alias: b\nclaude-api-key:\n  - api-key: k\n    models: *m\n",
+    ],
+)
+def test_what_did_not_change_is_not_touched(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("oauth-model-alias: {}\n" + text)
+    assert change(path, debug=True) == f"oauth-model-alias: {{}}\n{text}debug: true\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("timeouts: {providers: {Claude: {idle: 5}}}", {"timeouts": Timeouts()}),
+        ("oauth-clients: {iflow: s, claude: {client-id: i}}", {"oauth_clients": {"claude": OAuthClient("i")}}),
+        ("oauth-system-prefix: {claude: a, antigravity: b}", {"oauth_system_prefix": {"claude": "a"}}),
+        ("oauth-excluded-models: {Claude: [a, b], ' codex ': [c]}", {"oauth_excluded_models": {"claude": ("a",)}}),
+        ("oauth-excluded-models: {claude: [a]}", {"oauth_excluded_models": EMPTY}),
+    ],
+)
+def test_names_that_are_gone_do_not_come_back(tmp_path: Path, text: str, values: dict[str, Any]) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(f"oauth-model-alias: {{}}\n{text}\n")
+    wanted = replace(load_file(path).settings, **values)
+    save_settings(path, wanted)
+    assert load_file(path).settings == wanted
+
+
+def test_shared_values_are_changed_in_one_place_only(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "oauth-model-alias: {}\nbase: &base {prefix: team}\nnames: &names\n  - {name: a, alias: b}\n"
+        "gemini-api-key:\n  - {api-key: k, <<: *base, models: *names}\n  - {api-key: l, <<: *base, models: *names}\n"
+    )
+    first, second = load_file(path).settings.gemini_api_key
+    second = replace(second, prefix="", models=(Model("x", "y"),))
+    text = change(path, gemini_api_key=(first, second))
+    assert load_text(text).settings.gemini_api_key == (first, second)
+    assert "names: &names\n  - name: a\n    alias: b\n" in text
+
+
+@pytest.mark.parametrize("text", ["# only\n\n# words\n", "# only\n\n# words\n---\n", "# only\n\n# words\n{}\n"])
+def test_a_file_of_comments(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    assert change(path, debug=True).startswith("# only\n\n# words\n")
+    assert load_file(path).settings.debug
+
+
 PLAIN = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), min_size=1, max_size=12)
 
 
@@ -234,3 +362,15 @@ def test_what_is_saved_is_what_is_loaded(
     settings = replace(load_file(path).settings, api_keys=tuple(keys), proxy_url=url, request_retry=retry, debug=debug)
     save_settings(path, settings)
     assert load_file(path).settings == settings
+
+
+def test_what_payload_rules_set_is_kept_to_the_type(tmp_path: Path) -> None:
+    """Zero and empty values of a rule are meant, and 0 is not false."""
+    path = tmp_path / "config.yaml"
+    path.write_text("payload:\n  default:\n    - models: [{name: m}]\n      params: {gone: 1, same: 1, a: 0}\n")
+    settings = load_text(path.read_text()).settings
+    rule = settings.payload.default[0]
+    new = replace(rule, params={"same": 1, "a": False, "b": 0, "c": [], "d": [{"e": ""}]})
+    save_settings(path, replace(settings, payload=replace(settings.payload, default=(new,))))
+    params = load_text(path.read_text()).settings.payload.default[0].params
+    assert json.dumps(dict(params)) == json.dumps(new.params)
