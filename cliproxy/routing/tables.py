@@ -6,16 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class Thinking:
-    """What a model can do about thinking: token budget, whether 0 and -1 are allowed, effort levels."""
-
-    min: int = 0
-    max: int = 0
-    zero_allowed: bool = False
-    dynamic_allowed: bool = False
-    levels: tuple[str, ...] = ()
+from cliproxy.translation.thinking.support import Thinking
 
 
 @dataclass(frozen=True, slots=True)
