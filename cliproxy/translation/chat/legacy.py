@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from cliproxy.translation import sse
+from cliproxy.translation import exactjson, sse
 from cliproxy.translation.passthrough import load
 
 _NUMBERS = ("temperature", "top_p", "frequency_penalty", "presence_penalty")
@@ -39,7 +39,7 @@ def _prompt(prompt: Any) -> str:
         prompt = "\n".join(prompt)
     if isinstance(prompt, str):
         return prompt or _DEFAULT_PROMPT
-    return orjson.dumps(prompt).decode() if prompt else _DEFAULT_PROMPT
+    return exactjson.text(prompt) if prompt else _DEFAULT_PROMPT
 
 
 def from_chat(data: bytes) -> bytes:
