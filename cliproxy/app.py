@@ -24,6 +24,7 @@ from cliproxy.providers.aistudio import AiStudioProvider
 from cliproxy.providers.code_assist import CodeAssist
 from cliproxy.providers.credential import Credential
 from cliproxy.providers.http import HttpClient
+from cliproxy.providers.pipeline import Pipeline
 from cliproxy.providers.registry import Providers
 from cliproxy.providers.relay import Relays
 from cliproxy.records import applog
@@ -31,6 +32,7 @@ from cliproxy.records.usage import RecentUsage
 from cliproxy.routing.registration import models_for
 from cliproxy.routing.registry import ModelRegistry
 from cliproxy.routing.resolver import Resolver
+from cliproxy.translation.hub import Hub
 from cliproxy.web import claude, gemini, internal, models, openai, relay, responses, server, system
 from cliproxy.web.authentication import Authenticator
 from cliproxy.web.services import EXTENSION, Services
@@ -61,8 +63,9 @@ def create_app(settings: Settings | None = None, *, config: str | os.PathLike[st
 def _assemble(live: LiveSettings, path: Path | None) -> Flask:
     settings = live.current
     http = HttpClient(live, os.environ)
-    providers = Providers(http, live)
     registry = ModelRegistry()
+    pipeline = Pipeline(Hub(), live, registry.capability)
+    providers = Providers(http, live, pipeline)
 
     def register(credential: Credential, settings: Settings) -> None:
         registry.register(credential.id, credential.executor_key, models_for(credential, settings))
@@ -72,7 +75,7 @@ def _assemble(live: LiveSettings, path: Path | None) -> Flask:
     )  # fmt: skip
     source = CredentialSource(pool, FileStore(""), settings)
     relays = Relays(source.connect, source.disconnect)
-    providers.register(AiStudioProvider.key, AiStudioProvider(relays, live))
+    providers.register(AiStudioProvider.key, AiStudioProvider(relays, live, pipeline))
     found = Services(
         settings=live, authenticator=Authenticator(settings.api_keys), resolver=Resolver(registry), registry=registry,
         pool=pool, relays=relays, code_assist=CodeAssist(http),

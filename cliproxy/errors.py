@@ -146,6 +146,8 @@ class UpstreamError(CliproxyError):
         if status is not None:
             self.status = status
         self.retry_after = retry_after
+        self.format = ""
+        """The wire format that a JSON ``text`` is written in, when its provider said so."""
 
 
 class UpstreamStatus(UpstreamError):

@@ -38,7 +38,7 @@ _JITTER, _LONGEST_JITTER = 0.25, 2.0
 
 @dataclass(frozen=True, slots=True)
 class StartedStream:
-    """A stream whose first unit has arrived; ``first`` is empty only when the whole answer is."""
+    """A stream whose first unit has arrived; ``first`` is all there is when the upstream sent nothing."""
 
     first: bytes
     stream: AnswerStream
@@ -186,7 +186,7 @@ class Pool:
         try:
             started = self._rounds(providers, call, self._stream)
         except EmptyStream as empty:
-            return StartedStream(b"", empty.stream)
+            return StartedStream(empty.stream.closing(), empty.stream)
         assert isinstance(started, StartedStream)
         return started
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic
+from typing import Any
 from urllib.parse import quote
 
 from cliproxy.config.settings import Settings, TimeLimits
 from cliproxy.errors import FirstByteTimeout, IdleTimeout, UpstreamError, UpstreamStatus
 from cliproxy.providers.base import Answer, AnswerStream, Call
-from cliproxy.providers.calls import answer, base_name, no_compact, require
+from cliproxy.providers.calls import base_name, no_compact
 from cliproxy.providers.credential import Credential
-from cliproxy.providers.gemini import BASE, count_body, edited
+from cliproxy.providers.gemini import BASE, count_body, countable, prepare, same_of
 from cliproxy.providers.http import status_error
+from cliproxy.providers.pipeline import Pipeline, Prepared
 from cliproxy.providers.relay import Exchange, Incoming, Relays
 from cliproxy.translation import sse
-from cliproxy.translation.formats import GEMINI
+from cliproxy.translation.edits import drop
 from cliproxy.translation.gemini import passthrough
 from cliproxy.translation.passthrough import load
 
@@ -28,8 +30,8 @@ class AiStudioProvider:
 
     key = "aistudio"
 
-    def __init__(self, relays: Relays, settings: Callable[[], Settings]) -> None:
-        self._relays, self._settings = relays, settings
+    def __init__(self, relays: Relays, settings: Callable[[], Settings], pipeline: Pipeline) -> None:
+        self._relays, self._settings, self._pipeline = relays, settings, pipeline
 
     def __repr__(self) -> str:
         return f"<AiStudioProvider {self._relays!r}>"
@@ -37,34 +39,37 @@ class AiStudioProvider:
     def execute(self, credential: Credential, call: Call, model: str) -> Answer:
         """One generateContent; an answer in stream form is put together."""
         no_compact(call)
-        require(self.key, call, GEMINI)
         sent = base_name(model)
         action = f"generateContent?$alt={quote(call.alt, safe='')}" if call.alt else "generateContent"
-        body = self._whole(self._ask(credential, sent, action, body_of(call, sent)))
-        return answer(passthrough.body(body, call.client_model, sent))
+        prepared = self._prepared(call, model, stream=False)
+        body = self._whole(self._ask(credential, sent, action, prepared.draft.encode()))
+        return self._pipeline.whole(prepared, body, same_of(call, model))
 
     def stream(self, credential: Credential, call: Call, model: str) -> AnswerStream:
         """One streamGenerateContent; returns with the browser's first message."""
         no_compact(call)
-        require(self.key, call, GEMINI)
         sent = base_name(model)
-        exchange = self._ask(credential, sent, "streamGenerateContent?alt=sse", body_of(call, sent))
+        prepared = self._prepared(call, model, stream=True)
+        exchange = self._ask(credential, sent, "streamGenerateContent?alt=sse", prepared.draft.encode())
         first = self._first(exchange)
         if first.status not in (0, 200):
             raise self._collected_failure(exchange, first)
-        transform = passthrough.GeminiStream(call.client_model, sent)
-        transform.ending = True  # the browser says when an answer is whole, and when it is not
+        transform = self._pipeline.transform(prepared, lambda: _told_its_end(call.client_model, sent))
         return AnswerStream(RelaySource(exchange, first, self._limits()), transform)
 
     def count_tokens(self, credential: Credential, call: Call, model: str) -> Answer:
         """One countTokens."""
-        require(self.key, call, GEMINI)
         sent = base_name(model)
-        body = self._whole(self._ask(credential, sent, "countTokens", body_of(call, sent, counting=True)))
+        asked = countable(self._pipeline, call, model, self.key).draft.encode()
+        body = self._whole(self._ask(credential, sent, "countTokens", asked))
         total = (load(body.strip()) or {}).get("totalTokens")
         if not isinstance(total, int) or total <= 0:
             raise UpstreamStatus("wsrelay: totalTokens missing in response", status=500)
-        return Answer(count_body(body), sent)
+        return Answer(count_body(self._pipeline, call, body), sent)
+
+    def _prepared(self, call: Call, model: str, *, stream: bool) -> Prepared:
+        """As for the Gemini API, without ``model`` and without what the page sets itself."""
+        return prepare(self._pipeline, call, model, self.key, stream=stream).edited(_without_unwanted)
 
     def _limits(self) -> TimeLimits:
         return self._settings().timeouts.of(self.key)
@@ -180,9 +185,14 @@ class RelaySource:
         return None
 
 
-def body_of(call: Call, model: str, *, counting: bool = False) -> bytes:
-    """The body as AI Studio takes it: without ``model`` and without what its page sets itself."""
-    root = edited(call, model, counting=counting)
-    if config := root.object("generationConfig"):
-        config.delete(*_UNWANTED)
-    return root.encode()
+def _told_its_end(client_model: str, sent: str) -> passthrough.GeminiStream:
+    """A stream whose end the browser announces, whether whole or not."""
+    transform = passthrough.GeminiStream(client_model, sent)
+    transform.ending = True
+    return transform
+
+
+def _without_unwanted(body: dict[str, Any]) -> dict[str, Any]:
+    for key in _UNWANTED:
+        body = drop(body, ("generationConfig", key))
+    return drop(body, ("model",))

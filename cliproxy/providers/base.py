@@ -29,7 +29,7 @@ class Call:
 
     format: Format
     payload: bytes
-    body: Mapping[str, Any]
+    body: dict[str, Any]
     client_model: str
     route_model: str
     request_id: str = "--------"
@@ -76,19 +76,36 @@ class Source(Protocol):
 class Transform(Protocol):
     """Upstream bytes in, whole SSE events in the client's framing out. No I/O, no clock; one object per answer."""
 
-    tokens: Tokens
-    upstream_model: str
-    complete: bool
-    """True once the upstream said that its answer is whole; what follows does not count."""
-    error: UpstreamError | None
-    """Set by ``feed`` or ``finish`` when the upstream reported an error inside its stream, or broke off; what they
-    return then is what came before it."""
+    @property
+    def tokens(self) -> Tokens:
+        """Usage so far, as the upstream counts it."""
+
+    @property
+    def upstream_model(self) -> str:
+        """The model as the upstream names it."""
+
+    @property
+    def complete(self) -> bool:
+        """True once the upstream said that its answer is whole; what follows does not count."""
+
+    @property
+    def error(self) -> UpstreamError | None:
+        """Set by ``feed`` or ``finish`` when the upstream reported an error inside its stream, or broke off.
+
+        What they return then is what came before it.
+        """
 
     def feed(self, data: bytes) -> bytes:
         """The client bytes that ``data`` completes, maybe none."""
 
     def finish(self) -> bytes:
-        """The closing client bytes at the end of the upstream's answer (no terminator such as ``[DONE]``)."""
+        """The closing client bytes at the end of the upstream's answer (no terminator such as ``[DONE]``).
+
+        None for an answer without a single event, which is a failed attempt.
+        """
+
+    def closing(self) -> bytes:
+        """A whole empty answer in the client's framing, for when nobody has a better one."""
 
 
 EndCallback = Callable[["AnswerStream", CliproxyError | None], None]
@@ -129,6 +146,10 @@ class AnswerStream:
     def tokens(self) -> Tokens:
         """Usage seen so far; final after the end."""
         return self._transform.tokens
+
+    def closing(self) -> bytes:
+        """What a client gets of an upstream that sent nothing, once nobody is left to ask."""
+        return self._transform.closing()
 
     def set_keepalive(self, seconds: float) -> None:
         """From now on yield ``b""`` after this much silence (0 = never)."""

@@ -1,78 +1,59 @@
-"""Prompt-cache marks for Claude when a client sets none (providers.md 11.5)."""
+"""Prompt-cache marks for Claude when a client sets none (providers.md 11.5). Copy-on-write."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from cliproxy.translation import rawjson
+from cliproxy.translation.reading import items, objects
 
 _MARK = {"type": "ephemeral"}
 
-
-def wanted(body: Mapping[str, Any]) -> bool:
-    """True when no direct element of system, tools or message contents has a mark."""
-    return not any(
-        _marked(items) for items in (body.get("system"), body.get("tools"), *(c for _, c in _contents(body)))
-    )
+Body = dict[str, Any]
 
 
-def apply(root: rawjson.RawObject, body: Mapping[str, Any]) -> None:
-    """Mark the last tool, the last system block and the last block of the second-to-last user message."""
-    mark_tools(root, body)
-    mark_system(root, body)
-    mark_messages(root, body)
+def marked(body: Body) -> Body:
+    """The body with up to three marks, unless any direct element of system, tools or message contents has one."""
+    if _any(body.get("system")) or _any(body.get("tools")) or any(map(_any, _contents(body))):
+        return body
+    return mark_messages(mark_system(mark_tools(body)))
 
 
-def mark_tools(root: rawjson.RawObject, body: Mapping[str, Any]) -> None:
-    """Mark the last tool, unless one is marked already."""
-    if not _marked(body.get("tools")):
-        _mark_last(root.array("tools"))
+def mark_tools(body: Body) -> Body:
+    """With the last tool marked, unless one is marked already."""
+    return _with_last_marked(body, "tools")
 
 
-def mark_system(root: rawjson.RawObject, body: Mapping[str, Any]) -> None:
-    """Mark the last system block; a text becomes a block."""
-    system = body.get("system")
-    if isinstance(system, str):
-        _mark_text(root, "system", system)
-    elif not _marked(system):
-        _mark_last(root.array("system"))
+def mark_system(body: Body) -> Body:
+    """With the last system block marked; a text becomes a block."""
+    return _with_last_marked(body, "system")
 
 
-def mark_messages(root: rawjson.RawObject, body: Mapping[str, Any]) -> None:
-    """Mark the last block of the second-to-last user message, unless any message has a mark."""
-    contents = list(_contents(body))
-    users = [index for index, _ in contents if body["messages"][index].get("role") == "user"]
-    if len(users) < 2 or any(_marked(content) for _, content in contents):
-        return
-    messages = root.array("messages")
-    message = messages.object(users[-2]) if messages is not None else None
-    content = body["messages"][users[-2]].get("content")
-    if message is None:
-        return
-    if isinstance(content, str):
-        _mark_text(message, "content", content)
-    else:
-        _mark_last(message.array("content"))
+def mark_messages(body: Body) -> Body:
+    """With the last block of the second-to-last user message marked, unless any message has a mark."""
+    messages = items(body.get("messages"))
+    users = [index for index, item in enumerate(messages) if isinstance(item, dict) and item.get("role") == "user"]
+    if len(users) < 2 or any(map(_any, _contents(body))):
+        return body
+    place = users[-2]
+    message = _with_last_marked(messages[place], "content")
+    if message is messages[place]:
+        return body
+    return {**body, "messages": [*messages[:place], message, *messages[place + 1 :]]}
 
 
-def _contents(body: Mapping[str, Any]) -> list[tuple[int, Any]]:
-    messages = body.get("messages")
-    if not isinstance(messages, list):
-        return []
-    return [(index, message.get("content")) for index, message in enumerate(messages) if isinstance(message, dict)]
+def _with_last_marked(owner: Body, key: str) -> Body:
+    found = owner.get(key)
+    if isinstance(found, str):  # the API refuses empty text blocks
+        return {**owner, key: [{"type": "text", "text": found, "cache_control": _MARK}]} if found else owner
+    listed = items(found)
+    if not listed or not isinstance(listed[-1], dict) or _any(listed):
+        return owner
+    return {**owner, key: [*listed[:-1], {**listed[-1], "cache_control": _MARK}]}
 
 
-def _marked(items: Any) -> bool:
-    return isinstance(items, list) and any(isinstance(item, dict) and "cache_control" in item for item in items)
+def _contents(body: Body) -> list[Any]:
+    return [message.get("content") for message in objects(body.get("messages"))]
 
 
-def _mark_last(items: rawjson.RawArray | None) -> None:
-    last = items.object(len(items) - 1) if items is not None and len(items) else None
-    if last is not None:
-        last.set_value("cache_control", _MARK)
-
-
-def _mark_text(owner: rawjson.RawObject, key: str, text: str) -> None:
-    if text:  # the API refuses empty text blocks
-        owner.set_value(key, [{"type": "text", "text": text, "cache_control": _MARK}])
+def _any(found: Any) -> bool:
+    return isinstance(found, list) and any(isinstance(item, dict) and "cache_control" in item for item in found)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from cliproxy.config.settings import Settings
-from cliproxy.errors import RequestError
-from cliproxy.providers.base import Answer, AnswerStream, Call, Transform
+from cliproxy.errors import RequestError, UpstreamError
+from cliproxy.providers.base import AnswerStream, Call, Transform
 from cliproxy.providers.credential import Credential
 from cliproxy.providers.http import HttpClient, Outgoing, Reply
-from cliproxy.records.usage import Tokens
+from cliproxy.providers.pipeline import Pipeline
 from cliproxy.translation.formats import Format
 from cliproxy.translation.names import base_name
 
@@ -26,9 +26,10 @@ class HttpProvider:
     key: str
     upstream_format: Format
 
-    def __init__(self, http: HttpClient, settings: SettingsGetter) -> None:
+    def __init__(self, http: HttpClient, settings: SettingsGetter, pipeline: Pipeline) -> None:
         self._http = http
         self._settings = settings
+        self._pipeline = pipeline
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.key!r}>"
@@ -40,30 +41,22 @@ class HttpProvider:
 
     def fetch(self, credential: Credential, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Send and read a whole answer."""
-        return self._http.fetch(self.outgoing(credential, url, headers, body))
+        try:
+            return self._http.fetch(self.outgoing(credential, url, headers, body))
+        except UpstreamError as error:
+            error.format = self.upstream_format
+            raise
 
     def start(
         self, credential: Credential, url: str, headers: Mapping[str, str], body: bytes, transform: Transform
     ) -> AnswerStream:
         """Send and hand back the stream once the upstream has answered 2xx."""
-        return AnswerStream(self._http.stream(self.outgoing(credential, url, headers, body)), transform)
-
-    def require(self, call: Call, *formats: Format) -> None:
-        """Refuse a call in a client format that this provider cannot be reached from. Raises as ``require``."""
-        require(self.key, call, *formats)
-
-
-def require(provider: str, call: Call, *formats: Format) -> None:
-    """Refuse a call in a client format that ``provider`` cannot be reached from.
-
-    :raises RequestError: 501, with words that say what to use instead.
-    """
-    if call.format not in formats:
-        raise RequestError(
-            f"model {call.client_model} is served by provider {provider}, which takes requests in the formats "
-            f"{', '.join(formats)}; this endpoint speaks {call.format}",
-            status=501,
-        )
+        try:
+            source = self._http.stream(self.outgoing(credential, url, headers, body))
+        except UpstreamError as error:
+            error.format = self.upstream_format
+            raise
+        return AnswerStream(source, transform)
 
 
 def no_compact(call: Call) -> None:
@@ -98,19 +91,12 @@ def identity(headers: dict[str, str]) -> dict[str, str]:
     return headers
 
 
-def answer(result: tuple[bytes, str, Tokens]) -> Answer:
-    """An ``Answer`` of (body, upstream model, tokens)."""
-    return Answer(*result)
-
-
 __all__ = [
     "HttpProvider",
     "SettingsGetter",
-    "answer",
     "base_name",
     "ensure",
     "identity",
     "no_compact",
-    "require",
     "with_custom",
 ]

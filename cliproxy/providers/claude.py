@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from typing import Any
 from urllib.parse import urlsplit
 
 from cliproxy import __version__
 from cliproxy.providers import cache_control
+from cliproxy.providers import claude_edits as request_edits
 from cliproxy.providers.base import Answer, AnswerStream, Call
-from cliproxy.providers.calls import HttpProvider, answer, base_name, ensure, identity, no_compact, with_custom
+from cliproxy.providers.calls import HttpProvider, base_name, ensure, identity, no_compact, with_custom
 from cliproxy.providers.credential import Credential
-from cliproxy.translation import model_name, rawjson
+from cliproxy.providers.pipeline import Prepared
 from cliproxy.translation.claude import passthrough
-from cliproxy.translation.formats import CLAUDE
+from cliproxy.translation.claude.answer_decoder import ungzipped
+from cliproxy.translation.draft import Edit
+from cliproxy.translation.formats import CLAUDE, OPENAI, RESPONSES
+from cliproxy.translation.passthrough import load
+from cliproxy.translation.reading import integer
 
 BASE = "https://api.anthropic.com"
 _VERSION = "2023-06-01"
@@ -33,53 +36,60 @@ class ClaudeProvider(HttpProvider):
     upstream_format = CLAUDE
 
     def execute(self, credential: Credential, call: Call, model: str) -> Answer:
-        """One message."""
+        """One message. For clients of other formats the upstream streams, and the answer is put together (11.4)."""
         no_compact(call)
-        self.require(call, CLAUDE)
         sent = base_name(model)
+        prepared = self._prepared(credential, call, model, stream=call.format != CLAUDE)
         headers = self._headers(credential, call, "application/json", _ENCODINGS)
-        reply = self.fetch(credential, _url(credential, "messages"), headers, self._body(credential, call, sent))
-        return answer(passthrough.body(_gunzipped(reply.body), call.client_model, sent))
+        reply = self.fetch(credential, _url(credential, "messages"), headers, prepared.draft.encode())
+        data = ungzipped(reply.body)
+        exchange = prepared.exchange
+        if exchange is None or data.lstrip().startswith(b"{"):
+            return self._pipeline.whole(prepared, data, lambda body: passthrough.body(body, call.client_model, sent))
+        return self._pipeline.encoded(exchange, self._pipeline.collected(exchange, data))
 
     def stream(self, credential: Credential, call: Call, model: str) -> AnswerStream:
         """A streamed message."""
         no_compact(call)
-        self.require(call, CLAUDE)
-        sent = base_name(model)
+        prepared = self._prepared(credential, call, model, stream=True)
         headers = identity(self._headers(credential, call, "text/event-stream", "identity"))
-        transform = passthrough.ClaudeStream(call.client_model, sent)
-        body = self._body(credential, call, sent)
-        return self.start(credential, _url(credential, "messages"), headers, body, transform)
+        transform = self._pipeline.transform(
+            prepared, lambda: passthrough.ClaudeStream(call.client_model, base_name(model))
+        )
+        return self.start(credential, _url(credential, "messages"), headers, prepared.draft.encode(), transform)
 
     def count_tokens(self, credential: Credential, call: Call, model: str) -> Answer:
-        """One count; the upstream's body as it is."""
-        self.require(call, CLAUDE)
+        """One count; for a Claude client the upstream's body as it is."""
         sent = base_name(model)
+        prepared = self._pipeline.translate(call, CLAUDE, model, stream=False)
+        if prepared.exchange is not None:
+            prepared = prepared.edited(request_edits.countable)
+        prepared = prepared.edited(self._with_prefix(credential, sent)).edited(request_edits.without_betas)
         headers = self._headers(credential, call, "application/json", _ENCODINGS)
-        body = self._body(credential, call, sent, counting=True)
-        reply = self.fetch(credential, _url(credential, "messages/count_tokens"), headers, body)
-        return Answer(_gunzipped(reply.body), sent)
+        url = _url(credential, "messages/count_tokens")
+        data = ungzipped(self.fetch(credential, url, headers, prepared.draft.encode()).body)
+        tokens = integer((load(data.strip()) or {}).get("input_tokens"))
+        if prepared.exchange is None or tokens is None or call.format in (OPENAI, RESPONSES):
+            return Answer(data, sent)
+        return Answer(self._pipeline.count(call, tokens), sent)
 
-    def _body(self, credential: Credential, call: Call, sent: str, *, counting: bool = False) -> bytes:
-        """The client's bytes with what must change changed (11.4); mostly only the model's name."""
-        body = call.body
+    def _prepared(self, credential: Credential, call: Call, model: str, *, stream: bool) -> Prepared:
+        """The steps in the order of 11.4; for a Claude client mostly only the model's name changes."""
+        pipeline = self._pipeline
+        translated = pipeline.translate(call, CLAUDE, model, stream=stream)
+        prepared = pipeline.think(translated, call, model, self.key, CLAUDE)
+        ours = prepared.exchange is not None or prepared is not translated
+        prepared = prepared.edited(self._with_prefix(credential, base_name(model)))
+        prepared = pipeline.rules(prepared, call, model, CLAUDE).edited(request_edits.without_forced_thinking)
+        if ours:  # a body that we have written thinking into must hold together
+            prepared = prepared.edited(request_edits.with_consistent_thinking)
+        return prepared.edited(cache_control.marked).edited(request_edits.without_betas)
+
+    def _with_prefix(self, credential: Credential, sent: str) -> Edit:
         prefix = self._settings().oauth_system_prefix.get("claude", "") if _is_oauth(_secret(credential)) else ""
-        with_prefix = bool(prefix) and not sent.startswith("claude-3-5-haiku") and not _has_prefix(body, prefix)
-        forced = not counting and "thinking" in body and _tool_choice(body) in ("any", "tool")
-        marks = not counting and cache_control.wanted(body)
-        if not (with_prefix or forced or marks or "betas" in body):
-            return model_name.set_model(call.payload, body, sent)
-        root = rawjson.parse(call.payload)
-        root.set_value("model", sent)
-        if with_prefix:
-            body = {**body, "system": _prefixed(body.get("system"), prefix)}
-            root.set_value("system", body["system"])
-        if forced:
-            root.delete("thinking")  # the API refuses both together
-        if marks:
-            cache_control.apply(root, body)
-        root.delete("betas")
-        return root.encode()
+        if not prefix or sent.startswith("claude-3-5-haiku"):
+            return lambda body: body
+        return lambda body: request_edits.with_system_prefix(body, prefix)
 
     def _headers(self, credential: Credential, call: Call, accept: str, encoding: str) -> dict[str, str]:
         secret = _secret(credential)
@@ -141,34 +151,6 @@ def _wants_key_header(credential: Credential) -> bool:
     return (parts.scheme, parts.netloc) == ("https", "api.anthropic.com")
 
 
-def _tool_choice(body: Any) -> Any:
-    choice = body.get("tool_choice")
-    return choice.get("type") if isinstance(choice, dict) else None
-
-
 def _strings(value: Any) -> list[str]:
     values = [value] if isinstance(value, str) else value if isinstance(value, list) else []
     return [text.strip() for text in values if isinstance(text, str) and text.strip()]
-
-
-def _has_prefix(body: Any, prefix: str) -> bool:
-    system = body.get("system")
-    first = system[0] if isinstance(system, list) and system else None
-    return isinstance(first, dict) and first.get("text") == prefix
-
-
-def _prefixed(system: Any, prefix: str) -> list[Any]:
-    blocks: list[Any] = [{"type": "text", "text": prefix}]
-    if isinstance(system, str):
-        return [*blocks, {"type": "text", "text": system}] if system else blocks
-    return blocks + [b for b in system or [] if isinstance(b, dict) and b.get("type") == "text"]
-
-
-def _gunzipped(data: bytes) -> bytes:
-    """Some upstreams send gzip without saying so."""
-    if not data.startswith(b"\x1f\x8b"):
-        return data
-    try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, zlib.error):
-        return data

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 import uuid
 
-import orjson
-
+from cliproxy.errors import RequestError, UpstreamStatus
 from cliproxy.providers import headers as identification
 from cliproxy.providers.base import Answer, AnswerStream, Call
-from cliproxy.providers.calls import HttpProvider, base_name, ensure, identity, with_custom
+from cliproxy.providers.calls import HttpProvider, SettingsGetter, base_name, ensure, identity, with_custom
+from cliproxy.providers.codex_cache import PromptCacheIds
 from cliproxy.providers.credential import Credential
+from cliproxy.providers.http import HttpClient
+from cliproxy.providers.pipeline import Pipeline, Prepared
 from cliproxy.translation import usage
+from cliproxy.translation.draft import Draft
+from cliproxy.translation.edits import Body, drop, put
 from cliproxy.translation.formats import CODEX, RESPONSES
 from cliproxy.translation.passthrough import load
-from cliproxy.translation.responses.codex_request import codex_body, compact_body
-from cliproxy.translation.responses.passthrough import CompletedCollector, ResponsesStream
+from cliproxy.translation.responses.answer_decoder import ResponsesDecoder
+from cliproxy.translation.responses.codex_request import to_compact
+from cliproxy.translation.responses.passthrough import CUT_SHORT, CompletedCollector, ResponsesStream
 from cliproxy.translation.token_count import count_codex
 
 log = logging.getLogger(__name__)
 
 BASE = "https://chatgpt.com/backend-api/codex"
 _SSE, _JSON = "text/event-stream", "application/json"
+_REFUSED = ("previous_response_id", "prompt_cache_retention", "safety_identifier")
 
 
 class CodexProvider(HttpProvider):
@@ -31,41 +38,59 @@ class CodexProvider(HttpProvider):
     key = "codex"
     upstream_format = CODEX
 
+    def __init__(self, http: HttpClient, settings: SettingsGetter, pipeline: Pipeline) -> None:
+        super().__init__(http, settings, pipeline)
+        self._cache_ids = PromptCacheIds(time.monotonic)
+
     def execute(self, credential: Credential, call: Call, model: str) -> Answer:
         """One response, or one compaction."""
-        self.require(call, RESPONSES)
-        sent = base_name(model)
         if call.compact:
-            return self._compact(credential, call, sent)
-        cache_id = _cache_id(call)
+            return self._compact(credential, call, model)
+        sent = base_name(model)
+        prepared, cache_id = self._prepared(call, model)
         headers = identity(_headers(credential, call, cache_id, _SSE))
-        reply = self.fetch(credential, _url(credential, "responses"), headers, self._body(call, sent))
-        stream = ResponsesStream(call.client_model, sent, _instructions(call))
-        body = CompletedCollector(stream).collect(reply.body)
-        return Answer(body, stream.upstream_model, stream.tokens)
+        reply = self.fetch(credential, _url(credential, "responses"), headers, prepared.draft.encode())
+        if prepared.exchange is None:
+            stream = ResponsesStream(call.client_model, sent, _instructions(call))
+            body = CompletedCollector(stream).collect(reply.body)
+            return Answer(body, stream.upstream_model, stream.tokens)
+        decoder = self._pipeline.collected(prepared.exchange, reply.body)
+        assert isinstance(decoder, ResponsesDecoder)
+        if decoder.error is None and not decoder.completed:
+            raise UpstreamStatus(CUT_SHORT, status=408)
+        return self._pipeline.encoded(prepared.exchange, decoder)
 
     def stream(self, credential: Credential, call: Call, model: str) -> AnswerStream:
         """A streamed response."""
-        self.require(call, RESPONSES)
-        sent = base_name(model)
-        headers = identity(_headers(credential, call, _cache_id(call), _SSE))
-        transform = ResponsesStream(call.client_model, sent, _instructions(call))
-        return self.start(credential, _url(credential, "responses"), headers, self._body(call, sent), transform)
+        prepared, cache_id = self._prepared(call, model)
+        headers = identity(_headers(credential, call, cache_id, _SSE))
+        transform = self._pipeline.transform(
+            prepared, lambda: ResponsesStream(call.client_model, base_name(model), _instructions(call))
+        )
+        return self.start(credential, _url(credential, "responses"), headers, prepared.draft.encode(), transform)
 
     def count_tokens(self, credential: Credential, call: Call, model: str) -> Answer:
         """Count locally (providers.md 8)."""
-        self.require(call, RESPONSES)
+        prepared = self._pipeline.translate(call, CODEX, model, stream=False, instructions=self._configured())
+        prepared = self._pipeline.think(prepared, call, model, self.key, CODEX)
         sent = base_name(model)
-        number = count_codex(call.body, sent)
-        counts = {"prompt_tokens": number, "completion_tokens": 0, "total_tokens": number}
-        return Answer(orjson.dumps({"usage": counts}), sent)
+        return Answer(self._pipeline.count(call, count_codex(prepared.body, sent)), sent)
 
-    def _body(self, call: Call, sent: str) -> bytes:
+    def _prepared(self, call: Call, model: str) -> tuple[Prepared, str]:
+        """(the call with all steps of 12.2 done, its prompt-cache id)."""
+        pipeline = self._pipeline
+        prepared = pipeline.translate(call, CODEX, model, stream=True, instructions=self._configured())
+        prepared = pipeline.think(prepared, call, model, self.key, CODEX)
+        prepared = pipeline.rules(prepared, call, model, CODEX)
+        cache_id = self._cache_ids.of(call, model)
+        return prepared.edited(lambda body: _final(body, base_name(model), cache_id)), cache_id
+
+    def _configured(self) -> str:
+        """The configured instructions, empty when the switch is off."""
         settings = self._settings()
-        instructions = ""
         if settings.codex_instructions_enabled and settings.codex_instructions_file:
-            instructions = self._file_text(settings.codex_instructions_file)
-        return codex_body(call.payload, call.body, sent, instructions)
+            return self._file_text(settings.codex_instructions_file)
+        return ""
 
     def _file_text(self, path: str) -> str:
         try:
@@ -80,12 +105,28 @@ class CodexProvider(HttpProvider):
 
     _instructions_cache: tuple[str, int, str] = ("", 0, "")
 
-    def _compact(self, credential: Credential, call: Call, sent: str) -> Answer:
-        headers = _headers(credential, call, _cache_id(call), _JSON)
+    def _compact(self, credential: Credential, call: Call, model: str) -> Answer:
+        if call.format != RESPONSES:
+            raise RequestError("/responses/compact takes Responses requests only", status=501)
+        sent, body = base_name(model), call.body
+        cache_id = self._cache_ids.of(call, model)
+        headers = _headers(credential, call, cache_id, _JSON)
         headers.setdefault("Accept-Encoding", "gzip")
-        body = compact_body(call.payload, sent)
-        reply = self.fetch(credential, _url(credential, "responses/compact"), headers, body)
+        prepared = Prepared(Draft(to_compact(body, sent), body, call.payload), body)
+        prepared = self._pipeline.rules(prepared, call, model, RESPONSES)
+        reply = self.fetch(credential, _url(credential, "responses/compact"), headers, prepared.draft.encode())
         return Answer(reply.body, sent, usage.openai(load(reply.body) or {}))
+
+
+def _final(body: Body, model: str, cache_id: str) -> Body:
+    """What the endpoint wants and refuses, whatever payload rules said (12.2, 12.3)."""
+    for key, value in (("model", model), ("stream", True)):
+        body = put(body, (key,), value)
+    for key in _REFUSED:
+        body = drop(body, (key,))
+    if "instructions" not in body:
+        body = put(body, ("instructions",), "")
+    return put(body, ("prompt_cache_key",), cache_id) if cache_id else body
 
 
 def _url(credential: Credential, path: str) -> str:
@@ -96,12 +137,6 @@ def _url(credential: Credential, path: str) -> str:
 def _instructions(call: Call) -> str:
     text = call.body.get("instructions")
     return text if isinstance(text, str) else ""
-
-
-def _cache_id(call: Call) -> str:
-    """The prompt-cache id of a Responses client: its own ``prompt_cache_key`` (12.3), if a header can carry it."""
-    key = call.body.get("prompt_cache_key")
-    return key if isinstance(key, str) and key.isascii() and key.isprintable() else ""
 
 
 def _headers(credential: Credential, call: Call, cache_id: str, accept: str) -> dict[str, str]:

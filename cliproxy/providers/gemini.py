@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import orjson
+from collections.abc import Callable
+from typing import Any
 
 from cliproxy.errors import UpstreamStatus
 from cliproxy.providers import image_ratio
 from cliproxy.providers.base import Answer, AnswerStream, Call
-from cliproxy.providers.calls import HttpProvider, answer, base_name, identity, no_compact, with_custom
+from cliproxy.providers.calls import HttpProvider, base_name, identity, no_compact, with_custom
 from cliproxy.providers.credential import Credential
-from cliproxy.translation import rawjson
-from cliproxy.translation.formats import GEMINI
+from cliproxy.providers.pipeline import Pipeline, Prepared, Same
+from cliproxy.translation.edits import drop
+from cliproxy.translation.formats import GEMINI, OPENAI, RESPONSES
 from cliproxy.translation.gemini import passthrough
-from cliproxy.translation.gemini.normalise import normalise
 from cliproxy.translation.passthrough import load
+from cliproxy.translation.reading import integer
 
 BASE = "https://generativelanguage.googleapis.com"
+_NOT_COUNTED = frozenset({"tools", "generationConfig", "safetySettings", "session_id", "model"})
 
 
 class GeminiProvider(HttpProvider):
@@ -27,32 +30,34 @@ class GeminiProvider(HttpProvider):
     def execute(self, credential: Credential, call: Call, model: str) -> Answer:
         """One generateContent."""
         no_compact(call)
-        self.require(call, GEMINI)
-        sent = base_name(model)
-        url = self.url(credential, sent, "generateContent")
+        url = self.url(credential, base_name(model), "generateContent")
         if call.alt:
             url = f"{url}?$alt={call.alt}"
-        reply = self.fetch(credential, url, self.headers(credential, "gzip"), body_of(call, sent))
-        return answer(passthrough.body(reply.body, call.client_model, sent))
+        prepared = self.prepared(call, model, stream=False)
+        reply = self.fetch(credential, url, self.headers(credential, "gzip"), prepared.draft.encode())
+        return self._pipeline.whole(prepared, reply.body, same_of(call, model))
 
     def stream(self, credential: Credential, call: Call, model: str) -> AnswerStream:
         """One streamGenerateContent, always as SSE whatever the client's ``alt``."""
         no_compact(call)
-        self.require(call, GEMINI)
         sent = base_name(model)
         url = f"{self.url(credential, sent, 'streamGenerateContent')}?alt=sse"
+        prepared = self.prepared(call, model, stream=True)
         headers = identity(self.headers(credential, "identity"))
-        transform = passthrough.GeminiStream(call.client_model, sent)
-        return self.start(credential, url, headers, body_of(call, sent), transform)
+        transform = self._pipeline.transform(prepared, lambda: passthrough.GeminiStream(call.client_model, sent))
+        return self.start(credential, url, headers, prepared.draft.encode(), transform)
 
     def count_tokens(self, credential: Credential, call: Call, model: str) -> Answer:
         """One countTokens."""
-        self.require(call, GEMINI)
         sent = base_name(model)
-        body = body_of(call, sent, counting=True)
+        prepared = countable(self._pipeline, call, model, self.key).edited(lambda body: {**body, "model": sent})
         url, headers = self.url(credential, sent, "countTokens"), self.headers(credential, "gzip")
-        reply = self.fetch(credential, url, headers, body)
-        return Answer(count_body(reply.body), sent)
+        reply = self.fetch(credential, url, headers, prepared.draft.encode())
+        return Answer(count_body(self._pipeline, call, reply.body), sent)
+
+    def prepared(self, call: Call, model: str, *, stream: bool) -> Prepared:
+        """The call with the steps of providers.md 10 done."""
+        return prepare(self._pipeline, call, model, self.key, stream=stream)
 
     def url(self, credential: Credential, model: str, action: str) -> str:
         """Where an action on a model goes."""
@@ -77,33 +82,39 @@ def bearer_of(credential: Credential) -> str:
     return token if isinstance(token, str) else ""
 
 
-def body_of(call: Call, model: str, *, counting: bool = False) -> bytes:
-    """The upstream body, with the upstream's model name."""
-    root = edited(call, model, counting=counting)
-    root.set_value("model", model)
-    return root.encode()
+def prepare(pipeline: Pipeline, call: Call, model: str, provider: str, *, stream: bool) -> Prepared:
+    """A call as a Gemini body: translated, with thinking, picture ratio and payload rules (providers.md 10)."""
+    prepared = _with_thinking(pipeline, call, model, provider, stream=stream)
+    prepared = pipeline.rules(prepared, call, model, GEMINI)
+    return prepared.edited(lambda body: {**drop(body, ("session_id",)), "model": base_name(model)})
 
 
-def edited(call: Call, model: str, *, counting: bool = False) -> rawjson.RawObject:
-    """The client's body as Gemini takes it (translation.md 4.2, providers.md 9); untouched parts keep their bytes."""
-    root = rawjson.parse(call.payload)
-    normalise(root, call.body)
-    if image_ratio.wanted(model, call.body):
-        image_ratio.apply(root, call.body)
-    if counting:
-        root.delete("tools", "generationConfig", "safetySettings")
-    root.delete("session_id")
-    return root
+def countable(pipeline: Pipeline, call: Call, model: str, provider: str) -> Prepared:
+    """A call as the body of a token count, without a model."""
+
+    def counted(body: dict[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in body.items() if key not in _NOT_COUNTED}
+
+    return _with_thinking(pipeline, call, model, provider, stream=False).edited(counted)
 
 
-def count_body(data: bytes) -> bytes:
-    """The count in Gemini's shape.
+def _with_thinking(pipeline: Pipeline, call: Call, model: str, provider: str, *, stream: bool) -> Prepared:
+    prepared = pipeline.translate(call, GEMINI, model, stream=stream)
+    prepared = pipeline.think(prepared, call, model, provider, GEMINI)
+    return prepared.edited(image_ratio.apply) if image_ratio.wanted(base_name(model), prepared.body) else prepared
+
+
+def same_of(call: Call, model: str) -> Callable[[bytes], Same]:
+    """Reads a whole answer for a Gemini client."""
+    return lambda body: passthrough.body(body, call.client_model, base_name(model))
+
+
+def count_body(pipeline: Pipeline, call: Call, data: bytes) -> bytes:
+    """The count in the client's shape; OpenAI's clients know none and get the upstream's (translation.md 7).
 
     :raises UpstreamStatus: the upstream's answer has no count.
     """
-    found = load(data.strip()) or {}
-    total = found.get("totalTokens")
-    if not isinstance(total, int):
+    total = integer((load(data.strip()) or {}).get("totalTokens"))
+    if total is None:
         raise UpstreamStatus("upstream answered without totalTokens", status=502)
-    details = [{"modality": "TEXT", "tokenCount": total}]
-    return orjson.dumps({"totalTokens": total, "promptTokensDetails": details})
+    return data if call.format in (OPENAI, RESPONSES) else pipeline.count(call, total)

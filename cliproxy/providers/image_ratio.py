@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from cliproxy.translation import rawjson
+from cliproxy.translation.reading import items, text
 
 MODEL = "gemini-2.5-flash-image-preview"
 SIZES = {
@@ -33,25 +33,18 @@ def wanted(model: str, body: Mapping[str, Any]) -> bool:
     return isinstance(image, dict) and "aspectRatio" in image
 
 
-def apply(root: rawjson.RawObject, body: Mapping[str, Any]) -> None:
-    """Put the white picture into the first content, unless the request brings one, and drop ``imageConfig``."""
-    config = root.object("generationConfig")
-    contents = root.array("contents")
-    if config is None:
-        return
-    ratio = body["generationConfig"]["imageConfig"]["aspectRatio"]
-    if contents is not None and len(contents) and not _has_picture(body.get("contents")):
-        first = contents.object(0)
-        if first is not None:
-            parts = first.array("parts")
-            picture = {"inlineData": {"mime_type": "image/png", "data": white_png(str(ratio))}}
-            new = [rawjson.dumps({"text": _ORDER}), rawjson.dumps(picture)]
-            if parts is None:
-                first.set("parts", f"[{','.join(new)}]")
-            else:
-                parts.items[:0] = new
-        config.set_value("responseModalities", ["IMAGE", "TEXT"])
-    config.delete("imageConfig")
+def apply(body: dict[str, Any]) -> dict[str, Any]:
+    """With the white picture in the first content, unless the request brings one, and without ``imageConfig``."""
+    ratio = text(body["generationConfig"]["imageConfig"].get("aspectRatio"))
+    config = {key: value for key, value in body["generationConfig"].items() if key != "imageConfig"}
+    contents = items(body.get("contents"))
+    if contents and not _has_picture(contents):
+        if isinstance(contents[0], dict):
+            picture = {"inlineData": {"mime_type": "image/png", "data": white_png(ratio)}}
+            parts = [{"text": _ORDER}, picture, *items(contents[0].get("parts"))]
+            body = {**body, "contents": [{**contents[0], "parts": parts}, *contents[1:]]}
+        config["responseModalities"] = ["IMAGE", "TEXT"]
+    return {**body, "generationConfig": config}
 
 
 def _has_picture(contents: Any) -> bool:

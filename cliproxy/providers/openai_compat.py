@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import orjson
+from typing import Any
 
-from cliproxy.errors import UpstreamStatus
+from cliproxy.errors import RequestError, UpstreamStatus
 from cliproxy.providers.base import Answer, AnswerStream, Call
-from cliproxy.providers.calls import HttpProvider, SettingsGetter, answer, base_name, identity, with_custom
+from cliproxy.providers.calls import HttpProvider, SettingsGetter, base_name, identity, with_custom
 from cliproxy.providers.credential import Credential
 from cliproxy.providers.http import HttpClient
-from cliproxy.translation import model_name, rawjson, usage
+from cliproxy.providers.pipeline import Pipeline, Prepared
+from cliproxy.translation import usage
 from cliproxy.translation.chat import passthrough
+from cliproxy.translation.draft import Draft
 from cliproxy.translation.formats import OPENAI, RESPONSES
 from cliproxy.translation.passthrough import load
+from cliproxy.translation.responses.codex_request import to_compact
 from cliproxy.translation.token_count import count_chat
 
 _USER_AGENT = "cli-proxy-openai-compat"
@@ -23,48 +26,63 @@ class OpenAICompatProvider(HttpProvider):
 
     upstream_format = OPENAI
 
-    def __init__(self, key: str, http: HttpClient, settings: SettingsGetter) -> None:
-        super().__init__(http, settings)
+    def __init__(self, key: str, http: HttpClient, settings: SettingsGetter, pipeline: Pipeline) -> None:
+        super().__init__(http, settings, pipeline)
         self.key = key
 
     def execute(self, credential: Credential, call: Call, model: str) -> Answer:
         """One chat completion, or one compaction."""
         if call.compact:
-            return self._compact(credential, call, base_name(model))
-        self.require(call, OPENAI)
+            return self._compact(credential, call, model)
         sent = base_name(model)
-        body = model_name.set_model(call.payload, call.body, sent)
-        reply = self.fetch(credential, _url(credential, "chat/completions"), _headers(credential, "gzip"), body)
-        return answer(passthrough.body(reply.body, call.client_model, sent))
+        prepared = self._prepared(call, model, stream=False)
+        url, headers = _url(credential, "chat/completions"), _headers(credential, "gzip")
+        reply = self.fetch(credential, url, headers, prepared.draft.encode())
+        return self._pipeline.whole(prepared, reply.body, lambda body: passthrough.body(body, call.client_model, sent))
 
     def stream(self, credential: Credential, call: Call, model: str) -> AnswerStream:
         """A streamed chat completion."""
-        self.require(call, OPENAI)
-        sent = base_name(model)
-        body = model_name.set_model(call.payload, call.body, sent)
+        prepared = self._prepared(call, model, stream=True)
         headers = _headers(credential, "identity")
         headers["Accept"] = "text/event-stream"
         headers["Cache-Control"] = "no-cache"
-        transform = passthrough.ChatStream(call.client_model, sent)
-        return self.start(credential, _url(credential, "chat/completions"), identity(headers), body, transform)
+        transform = self._pipeline.transform(
+            prepared, lambda: passthrough.ChatStream(call.client_model, base_name(model))
+        )
+        url, body = _url(credential, "chat/completions"), prepared.draft.encode()
+        return self.start(credential, url, identity(headers), body, transform)
 
     def count_tokens(self, credential: Credential, call: Call, model: str) -> Answer:
         """Count locally: these services have no counter (providers.md 8)."""
-        self.require(call, OPENAI)
+        prepared = self._pipeline.translate(call, OPENAI, model, stream=False)
+        prepared = self._pipeline.think(prepared, call, model, self.key, OPENAI)
         sent = base_name(model)
-        number = count_chat(call.body, sent)
-        counts = {"prompt_tokens": number, "completion_tokens": 0, "total_tokens": number}
-        return Answer(orjson.dumps({"usage": counts}), sent)
+        return Answer(self._pipeline.count(call, count_chat(prepared.body, sent)), sent)
 
-    def _compact(self, credential: Credential, call: Call, sent: str) -> Answer:
-        self.require(call, RESPONSES)
-        root = rawjson.parse(call.payload)
-        root.set_value("model", sent)
-        root.delete("stream")
+    def _prepared(self, call: Call, model: str, *, stream: bool) -> Prepared:
+        """Thinking comes last here, so that a suffix outranks the rules (13)."""
+        prepared = self._pipeline.translate(call, OPENAI, model, stream=stream)
+        if stream and prepared.exchange is not None:
+            prepared = prepared.edited(_asking_for_usage)
+        prepared = self._pipeline.rules(prepared, call, model, OPENAI)
+        return self._pipeline.think(prepared, call, model, self.key, OPENAI)
+
+    def _compact(self, credential: Credential, call: Call, model: str) -> Answer:
+        if call.format != RESPONSES:
+            raise RequestError("/responses/compact takes Responses requests only", status=501)
+        sent, body = base_name(model), call.body
+        prepared = Prepared(Draft(to_compact(body, sent), body, call.payload), body)
+        prepared = self._pipeline.rules(prepared, call, model, RESPONSES)
         url = _url(credential, "responses/compact")
-        reply = self.fetch(credential, url, _headers(credential, "gzip"), root.encode())
-        parsed = load(reply.body) or {}
-        return Answer(reply.body, sent, usage.openai(parsed))
+        reply = self.fetch(credential, url, _headers(credential, "gzip"), prepared.draft.encode())
+        return Answer(reply.body, sent, usage.openai(load(reply.body) or {}))
+
+
+def _asking_for_usage(body: dict[str, Any]) -> dict[str, Any]:
+    """Clients of other formats always get usage, and Chat services send it in a stream only when asked."""
+    if "stream_options" in body:
+        return body
+    return {**body, "stream_options": {"include_usage": True}}
 
 
 def _url(credential: Credential, path: str) -> str:

@@ -13,6 +13,7 @@ from cliproxy.providers.demo import DemoProvider
 from cliproxy.providers.gemini import GeminiProvider
 from cliproxy.providers.http import HttpClient
 from cliproxy.providers.openai_compat import OpenAICompatProvider
+from cliproxy.providers.pipeline import Pipeline
 from cliproxy.providers.vertex import VertexProvider
 
 _LATER = ("gemini-cli", "antigravity", "qwen", "iflow", "aistudio")
@@ -22,13 +23,13 @@ _LATER = ("gemini-cli", "antigravity", "qwen", "iflow", "aistudio")
 class Providers:
     """The ``ProviderFactory``: one object per provider key, made once; more can be registered."""
 
-    def __init__(self, http: HttpClient, settings: Callable[[], Settings]) -> None:
-        self._http, self._settings = http, settings
+    def __init__(self, http: HttpClient, settings: Callable[[], Settings], pipeline: Pipeline) -> None:
+        self._http, self._settings, self._pipeline = http, settings, pipeline
         self._providers: dict[str, Provider] = {
-            "gemini": GeminiProvider(http, settings),
-            "vertex": VertexProvider(http, settings),
-            "claude": ClaudeProvider(http, settings),
-            "codex": CodexProvider(http, settings),
+            "gemini": GeminiProvider(http, settings, pipeline),
+            "vertex": VertexProvider(http, settings, pipeline),
+            "claude": ClaudeProvider(http, settings, pipeline),
+            "codex": CodexProvider(http, settings, pipeline),
             "demo": DemoProvider(),
         }
         self._compat: dict[str, Provider] = {}
@@ -49,5 +50,5 @@ class Providers:
             if key in _LATER:
                 return None
         if key not in self._compat:
-            self._compat[key] = OpenAICompatProvider(key, self._http, self._settings)
+            self._compat[key] = OpenAICompatProvider(key, self._http, self._settings, self._pipeline)
         return self._compat[key]

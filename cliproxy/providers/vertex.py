@@ -10,9 +10,9 @@ import orjson
 
 from cliproxy.errors import RequestError, UpstreamStatus
 from cliproxy.providers.base import Answer, AnswerStream, Call
-from cliproxy.providers.calls import answer, base_name, identity, no_compact
+from cliproxy.providers.calls import base_name, identity, no_compact
 from cliproxy.providers.credential import Credential
-from cliproxy.providers.gemini import BASE, GeminiProvider, bearer_of
+from cliproxy.providers.gemini import BASE, GeminiProvider, bearer_of, same_of
 from cliproxy.translation import sse
 from cliproxy.translation.formats import GEMINI
 from cliproxy.translation.gemini import passthrough
@@ -29,15 +29,17 @@ class VertexProvider(GeminiProvider):
         sent = base_name(model)
         if not _is_imagen(sent):
             return super().execute(credential, call, model)
-        return answer(passthrough.body(self._predict(credential, call, sent), call.client_model, sent))
+        prepared = self._pipeline.translate(call, GEMINI, model, stream=False)
+        return self._pipeline.whole(prepared, self._predict(credential, call, sent), same_of(call, model))
 
     def stream(self, credential: Credential, call: Call, model: str) -> AnswerStream:
         """One stream; an Imagen answer comes as its only chunk."""
         sent = base_name(model)
         if not _is_imagen(sent):
             return super().stream(credential, call, model)
-        chunk = sse.frame(self._predict(credential, call, sent))
-        return AnswerStream(_OneBlock(chunk), passthrough.GeminiStream(call.client_model, sent))
+        prepared = self._pipeline.translate(call, GEMINI, model, stream=True)
+        transform = self._pipeline.transform(prepared, lambda: passthrough.GeminiStream(call.client_model, sent))
+        return AnswerStream(_OneBlock(sse.frame(self._predict(credential, call, sent))), transform)
 
     def url(self, credential: Credential, model: str, action: str) -> str:
         """Where an action on a publisher model goes."""
@@ -56,7 +58,6 @@ class VertexProvider(GeminiProvider):
 
     def _predict(self, credential: Credential, call: Call, model: str) -> bytes:
         no_compact(call)
-        self.require(call, GEMINI)
         body = orjson.dumps(_imagen_request(call.body))
         headers = identity(self.headers(credential, "identity"))
         reply = self.fetch(credential, self.url(credential, model, "predict"), headers, body)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cliproxy.routing.tables import ModelInfo, static_model
+from cliproxy.translation.thinking.support import Capability
 
 QUOTA_SECONDS = 300.0
 """How long a quota mark counts in listings."""
@@ -152,6 +153,13 @@ class ModelRegistry:
             if entry is not None:
                 return entry.by_provider.get(provider, entry.info)
         return static_model(model)
+
+    def capability(self, model: str, provider: str = "") -> Capability | None:
+        """What thinking needs to know of a model (providers.md 21); None when nobody knows it."""
+        found = self.info(model, provider)
+        if found is None:
+            return None
+        return Capability(found.id, found.thinking, found.user_defined, found.max_completion_tokens)
 
     def models_of(self, client: str) -> tuple[ModelInfo, ...]:
         """A credential's own entries, each id once."""

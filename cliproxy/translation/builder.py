@@ -53,6 +53,7 @@ class AnswerBuilder:
     def __init__(self) -> None:
         self._events: list[Event] = []
         self._open: dict[int, _Open] = {}
+        self._seen = {0}  # candidates; every one gets a finish
         self._called: set[int] = set()
         self._finished: set[int] = set()
         self._next = 0
@@ -164,7 +165,7 @@ class AnswerBuilder:
         if self.ended:
             return
         self.start()
-        for candidate in sorted({0, *self._open}):
+        for candidate in sorted(self._seen):
             self.finish("stop", candidate=candidate)
         self.ended = True
         self._events.append(End(usage))
@@ -187,6 +188,7 @@ class AnswerBuilder:
     def _may_add(self, candidate: int) -> bool:
         if self.ended or candidate in self._finished:
             return False
+        self._seen.add(candidate)
         self.start()
         return True
 

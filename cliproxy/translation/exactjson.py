@@ -13,8 +13,8 @@ from typing import Any, NoReturn
 
 import orjson
 
-_LONGEST_INT = 18
-"""Characters that always fit 64 bits."""
+_LONGEST_INT, _LONGEST_64_BITS = 18, 20
+"""Characters that always fit 64 bits, and that may."""
 
 
 class Number(float):
@@ -34,7 +34,10 @@ def _number(text: str) -> Number:
 
 
 def _integer(text: str) -> int | Number:
-    return int(text) if len(text) <= _LONGEST_INT else _number(text)
+    if len(text) <= _LONGEST_INT and text != "-0":
+        return int(text)
+    value = int(text) if len(text) <= _LONGEST_64_BITS else None
+    return value if value and -(1 << 63) <= value < 1 << 64 else _number(text)
 
 
 def _constant(text: str) -> NoReturn:

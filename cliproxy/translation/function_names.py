@@ -14,15 +14,16 @@ _MCP = "mcp__"
 _SEPARATOR = "__"
 _NOT_IN_ID = re.compile(r"[^A-Za-z0-9_-]")
 _LONGEST_CALL_ID = 64
+_DIGEST = 16
 
 
 @dataclass(frozen=True, slots=True)
 class NameRule:
-    """How one upstream wants names: at most ``limit`` bytes of UTF-8, without what ``refused`` finds."""
+    """How one upstream wants names: at most ``limit`` characters, all ASCII, without what ``refused`` finds."""
 
     limit: int
-    refused: re.Pattern[str] | None = None
-    """Each character that matches becomes ``_``; None = any character may stand."""
+    refused: re.Pattern[str]
+    """Each character that matches becomes ``_``."""
     letter_first: bool = False
     """The first character is a letter or ``_``; another gets a ``_`` before it."""
     shorten_mcp: bool = False
@@ -30,25 +31,24 @@ class NameRule:
 
     def apply(self, name: str) -> str:
         """The name to send for ``name``, regardless of other names; an empty one stays empty."""
-        if self.refused is not None:
-            name = self.refused.sub("_", name)
+        name = self.refused.sub("_", name)
         if self.letter_first and name and not (name[0].isalpha() or name[0] == "_"):
             name = "_" + name
-        if self.shorten_mcp and name.startswith(_MCP) and _size(name) > self.limit:
+        if self.shorten_mcp and name.startswith(_MCP) and len(name) > self.limit:
             server = name.rfind(_SEPARATOR, len(_MCP))
             name = name if server < 0 else _MCP + name[server + len(_SEPARATOR) :]
-        return _cut(name, self.limit)
+        return name[: self.limit]
 
     def numbered(self, name: str, number: int) -> str:
         """``name`` with a number at its end, within the limit."""
         suffix = f"_{number}"
-        return _cut(name, self.limit - len(suffix)) + suffix
+        return name[: self.limit - len(suffix)] + suffix
 
 
-CODEX = NameRule(64, shorten_mcp=True)
-CLAUDE = NameRule(128, re.compile(r"[^A-Za-z0-9_-]"))
+_NOT_IN_NAME = re.compile(r"[^A-Za-z0-9_-]")
+CODEX = CHAT = NameRule(64, _NOT_IN_NAME, shorten_mcp=True)
+CLAUDE = NameRule(128, _NOT_IN_NAME)
 GEMINI = NameRule(64, re.compile(r"[^A-Za-z0-9_.:-]"), letter_first=True)
-CHAT = NameRule(64, re.compile(r"[^A-Za-z0-9_-]"), shorten_mcp=True)
 
 
 class ToolNames:
@@ -102,12 +102,12 @@ def tool_id(text: str) -> str:
     return _NOT_IN_ID.sub("_", text)
 
 
-def short_call_id(text: str) -> str:
-    """A call id of at most 64 characters, the most that Responses take (clients.md 2); a short one is unchanged."""
-    if len(text) <= _LONGEST_CALL_ID:
+def short_call_id(text: str, longest: int = _LONGEST_CALL_ID) -> str:
+    """A call id of at most ``longest`` characters; a short one is unchanged. Responses take 64 (clients.md 2)."""
+    if len(text) <= longest:
         return text
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{text[:40]}_{digest[:16]}"
+    return f"{text[: longest - _DIGEST - 1]}_{digest[:_DIGEST]}"
 
 
 def _joined(namespace: str, name: str) -> str:
@@ -115,16 +115,3 @@ def _joined(namespace: str, name: str) -> str:
         return namespace + name
     return namespace + _SEPARATOR + name
 
-
-def _size(name: str) -> int:
-    return len(name) if name.isascii() else len(name.encode("utf-8", "surrogatepass"))
-
-
-def _cut(name: str, limit: int) -> str:
-    """The beginning of ``name`` that fits ``limit`` bytes, whole characters only."""
-    if _size(name) <= limit:
-        return name
-    data = name.encode("utf-8", "surrogatepass")
-    while data[limit] & 0xC0 == 0x80:  # amid a character
-        limit -= 1
-    return data[:limit].decode("utf-8", "surrogatepass")

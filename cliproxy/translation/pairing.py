@@ -33,6 +33,8 @@ class _Call:
 def paired(turns: Sequence[Turn], *, prefix: str, spelled: Callable[[str], str] = str) -> list[Turn]:
     """The turns with one ``tool`` turn after each turn with calls, one result per call, in call order.
 
+    Only calls that end the conversation may stay without any result: nobody can have answered them yet.
+
     Every id is unique and written as ``spelled`` says; calls without one get ``prefix`` and random characters. A
     result that answers no call is left out, a call without a result gets ``NO_RESULT``. Turns that hold nothing any
     more are left out too.
@@ -100,7 +102,8 @@ def _laid_out(turns: Sequence[Turn], by_turn: dict[int, list[_Call]]) -> Iterato
                 yield turn if len(parts) == len(turn.parts) else replace(turn, parts=parts)
             continue
         yield replace(turn, parts=tuple(_with_ids(turn.parts, calls)))
-        yield Turn("tool", tuple(_result(call) for call in calls))
+        if number < len(turns) - 1 or any(call.result for call in calls):
+            yield Turn("tool", tuple(_result(call) for call in calls))
 
 
 def beginning_with_user(turns: Sequence[Turn]) -> list[Turn]:

@@ -70,6 +70,10 @@ class Passthrough:
             self.error = UpstreamTransport("upstream ended its stream before the answer was complete")
         return out
 
+    def closing(self) -> bytes:
+        """Nothing: an empty answer passes as it is."""
+        return b""
+
     def untouched(self, events: bytes) -> bool:
         """True when ``events`` can pass as they are, without being looked at one by one."""
         raise NotImplementedError

@@ -12,7 +12,7 @@ from json import decoder
 from json.decoder import JSONDecodeError, JSONDecoder
 from typing import Any
 
-import orjson
+from cliproxy.translation import exactjson
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 # The numbers' values do not matter here, and int() refuses more than 4300 digits.
@@ -24,7 +24,7 @@ _STRING: Callable[[str, int], tuple[str, int]] = vars(decoder)["scanstring"]
 
 def dumps(value: Any) -> str:
     """JSON text of a plain value."""
-    return orjson.dumps(value).decode()
+    return exactjson.text(value)
 
 
 def _space(text: str, position: int) -> int:
@@ -167,16 +167,7 @@ class RawArray:
 def _key(key: str) -> str:
     if key.isascii() and key.isprintable() and '"' not in key and "\\" not in key:
         return f'"{key}"'
-    return _escape(key)
-
-
-def _escape(key: str) -> str:
-    try:
-        return dumps(key)
-    except orjson.JSONEncodeError:  # a lone surrogate
-        import json
-
-        return json.dumps(key)
+    return dumps(key)
 
 
 def parse(data: bytes) -> RawObject:

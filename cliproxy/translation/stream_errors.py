@@ -64,3 +64,4 @@ def status_of(error: Any) -> int:
 def stream_error(text: bytes, error: Any) -> UpstreamStatus:
     """The exception for an error event; ``text`` is the JSON that the client will see."""
     return UpstreamStatus(text.decode("utf-8", "replace"), status=status_of(error))
+

@@ -7,8 +7,9 @@ from functools import lru_cache
 from typing import Any
 
 import gevent
-import orjson
 from gevent import monkey
+
+from cliproxy.translation import exactjson
 
 _LONG = 20_000
 """Characters above which counting leaves the hub: 100 k tokens take tens of milliseconds."""
@@ -74,7 +75,7 @@ def _joined(segments: Iterator[Any]) -> str:
 def _raw(value: Any) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return value if isinstance(value, str) else exactjson.text(value)
 
 
 def _items(value: Any) -> list[dict[str, Any]]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from cliproxy.compression import KNOWN, BadEncoding, TooLarge, decompress, encodings_of
 from cliproxy.errors import RequestError
+from cliproxy.translation import exactjson
 
 _STEP = 1 << 20
 _MAX_LAYERS = 4
@@ -31,11 +30,9 @@ def read_json(environ: Mapping[str, Any], limit: int) -> tuple[bytes, dict[str, 
     """
     data = read_body(environ, limit)
     try:
-        body = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
+        body = exactjson.loads(data)
+    except ValueError as error:
         raise invalid(f"body is not valid JSON: {error}") from None
-    except RecursionError:
-        raise invalid("body is nested too deeply") from None
     if not isinstance(body, dict):
         raise invalid("body is not a JSON object")
     return data, body

@@ -9,6 +9,9 @@ from typing import Any
 
 import orjson
 
+from cliproxy.errors import CliproxyError
+from cliproxy.translation.formats import CLAUDE, CODEX, OPENAI, RESPONSES, Format
+
 ErrorBody = Callable[[int, str], bytes]
 
 _OPENAI = {
@@ -105,9 +108,8 @@ def gemini_body(status: int, text: str) -> bytes:
     """``{"error":{"code","message","status"}}``; JSON text verbatim."""
     if parsed(text) is not None:
         return text.strip().encode()
-    name = _GEMINI.get(status) or ("FAILED_PRECONDITION" if status < 500 else "INTERNAL")
     message = text if text.strip() else reason(status)
-    return orjson.dumps({"error": {"code": status, "message": message, "status": name}})
+    return orjson.dumps({"error": {"code": status, "message": message, "status": _gemini_status(status)}})
 
 
 def responses_event(status: int, text: str, last: bytes) -> bytes:
@@ -128,6 +130,52 @@ def responses_event(status: int, text: str, last: bytes) -> bytes:
         "error": {"message": message, "type": kind, "code": code},
     }
     return b"event: error\ndata: " + orjson.dumps(event) + b"\n\n"
+
+
+_FAMILIES: dict[str, str] = {OPENAI: "openai", RESPONSES: "openai", CODEX: "openai", CLAUDE: "claude"}
+"""Which formats write errors alike; all others are Gemini's."""
+
+
+def own_text(error: CliproxyError, client: Format) -> str:
+    """The error's text; JSON of a foreign upstream as a client of the format ``client`` knows it.
+
+    Status, type and message stay; what an upstream of the client's own family said passes as it is (6.1).
+    """
+    origin = getattr(error, "format", "")
+    family = _FAMILIES.get(client, "gemini")
+    if not origin or _FAMILIES.get(origin, "gemini") == family:
+        return error.text
+    body = parsed(error.text)
+    if isinstance(body, list) and body:  # Gemini's streams wrap their errors
+        body = body[0]
+    inner = body.get("error") if isinstance(body, Mapping) else None
+    if not isinstance(inner, Mapping):
+        return error.text
+    status = error.status or 500
+    if family == "gemini":
+        return orjson.dumps({"error": _gemini_error(status, inner, error.text)}).decode()
+    if family == "claude":
+        return claude_body(status, orjson.dumps({"error": dict(inner)}).decode()).decode()
+    return orjson.dumps({"error": _openai_error(status, inner, error.text)}).decode()
+
+
+def _openai_error(status: int, inner: Mapping[str, Any], text: str) -> dict[str, Any]:
+    kind = _word(inner.get("type")) or openai_words(status)[0]
+    shape: dict[str, Any] = {"message": _message(inner, text), "type": kind}
+    if code := _word(inner.get("code")) or _word(inner.get("status")):
+        shape["code"] = code
+    return shape
+
+
+def _gemini_error(status: int, inner: Mapping[str, Any], text: str) -> dict[str, Any]:
+    shape: dict[str, Any] = {"code": status, "message": _message(inner, text), "status": _gemini_status(status)}
+    if kind := _word(inner.get("type")):
+        shape["type"] = kind
+    return shape
+
+
+def _gemini_status(status: int) -> str:
+    return _GEMINI.get(status) or ("FAILED_PRECONDITION" if status < 500 else "INTERNAL")
 
 
 def _word(value: Any) -> str:

@@ -59,7 +59,7 @@ class Execution:
         model: Any,
         *,
         payload: bytes | None = None,
-        body: Mapping[str, Any] | None = None,
+        body: dict[str, Any] | None = None,
         alt: str = "",
         compact: bool = False,
         format: Format | None = None,  # noqa: A002 - the field's name
@@ -97,7 +97,8 @@ class Execution:
             watch.stop()
             raise
         keepalive = float(max(0, settings.streaming.keepalive_seconds))
-        return StreamWriter(started, framing or SseFraming(self._protocol), watch, keepalive).response()
+        framing = framing or SseFraming(self._protocol)
+        return StreamWriter(started, framing, watch, keepalive, self._protocol.format).response()
 
     def answer(self, call: Call, convert: Convert | None = None, *, keepalive: bool = True) -> Response:
         """A whole answer; ``keepalive`` False on routes without the newlines of client-api.md 5.6."""
@@ -147,7 +148,7 @@ class Execution:
         try:
             answer = _result(worker)
         except CliproxyError as error:
-            yield self._protocol.error_body(error.status or 500, error.text)
+            yield self._protocol.body_of(error)
             return
         yield convert(answer.body) if convert else answer.body
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from flask import Blueprint, Response
 
+from cliproxy.translation import exactjson
 from cliproxy.translation.chat import legacy
 from cliproxy.translation.responses.to_chat import is_responses_shaped, to_chat
 from cliproxy.web.execution import Execution
@@ -23,7 +23,7 @@ def chat_completions(execution: Execution, body: dict[str, Any]) -> Response:
     """One chat completion; a Responses-shaped body is converted first and answered as chat."""
     if is_responses_shaped(body):
         chat = to_chat(body)
-        call = execution.call(chat.get("model"), payload=orjson.dumps(chat), body=chat)
+        call = execution.call(chat.get("model"), payload=exactjson.dumps(chat), body=chat)
     else:
         call = execution.call(body.get("model"))
     return execution.stream(call) if body.get("stream") is True else execution.answer(call)
@@ -34,7 +34,7 @@ def chat_completions(execution: Execution, body: dict[str, Any]) -> Response:
 def completions(execution: Execution, body: dict[str, Any]) -> Response:
     """A legacy text completion, run as a chat completion."""
     chat = legacy.to_chat(body)
-    call = execution.call(chat["model"], payload=orjson.dumps(chat), body=chat)
+    call = execution.call(chat["model"], payload=exactjson.dumps(chat), body=chat)
     if body.get("stream") is True:
         return execution.stream(call, SseFraming(CHAT, legacy.events_from_chat))
     return execution.answer(call, convert=legacy.from_chat)

@@ -24,10 +24,14 @@ class Protocol:
     terminator: bytes = b""
     keepalive: bytes = b": keep-alive\n\n"
 
+    def body_of(self, error: CliproxyError) -> bytes:
+        """The body of an error before anything was sent."""
+        return self.error_body(error.status or 500, errors.own_text(error, self.format))
+
     def error(self, error: CliproxyError) -> Response:
         """The response for an error before anything was sent (client-api.md 6.1)."""
         status = error.status or 500
-        response = Response(self.error_body(status, error.text), status=status, content_type=JSON)
+        response = Response(self.body_of(error), status=status, content_type=JSON)
         for name, value in error.headers.items():
             response.headers[name] = value
         return response

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 from flask import Response
 
 from cliproxy.errors import CliproxyError, PoolError
+from cliproxy.translation.formats import Format
 from cliproxy.web.disconnect import ClientWatch
+from cliproxy.web.errors import own_text
 from cliproxy.web.protocols import JSON
 from cliproxy.web.protocols import Protocol as ClientProtocol
 
@@ -117,8 +119,11 @@ class Body:
 class StreamWriter:
     """Turns a started stream into the response body."""
 
-    def __init__(self, started: StartedStream, framing: Framing, watch: ClientWatch, keepalive: float) -> None:
+    def __init__(
+        self, started: StartedStream, framing: Framing, watch: ClientWatch, keepalive: float, client: Format
+    ) -> None:
         self._started = started
+        self._client = client
         self._framing = framing
         self._watch = watch
         self._keepalive = keepalive if framing.keepalive else 0.0
@@ -148,7 +153,7 @@ class StreamWriter:
                 elif last := convert(block):
                     yield last
         except CliproxyError as error:
-            yield framing.error(error.status or 500, error.text, last)
+            yield framing.error(error.status or 500, own_text(error, self._client), last)
         except Exception:
             log.exception("stream broke off")
             yield framing.error(500, "internal server error", last)

@@ -66,6 +66,9 @@ class Plain:
     def finish(self) -> bytes:
         return b""
 
+    def closing(self) -> bytes:
+        return b""
+
 
 class Scripted:
     """A provider whose credentials fail as planned: ``plan[id]`` is a list of errors, None = success."""

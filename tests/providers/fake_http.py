@@ -12,7 +12,9 @@ from cliproxy.errors import UpstreamError
 from cliproxy.providers.base import Call
 from cliproxy.providers.credential import Credential
 from cliproxy.providers.http import HttpClient, Outgoing, Reply
+from cliproxy.providers.pipeline import Pipeline
 from cliproxy.translation.formats import Format
+from cliproxy.translation.hub import Hub
 
 
 class FakeHttp:
@@ -51,6 +53,11 @@ class FakeHttp:
         if isinstance(self.body, UpstreamError):
             raise self.body
         return Blocks(self.body if isinstance(self.body, list) else [self.body])
+
+
+def pipeline_for(settings: Callable[[], Settings]) -> Pipeline:
+    """The steps of a provider that knows no models."""
+    return Pipeline(Hub(), settings, lambda model, provider: None)
 
 
 class Blocks:

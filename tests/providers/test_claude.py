@@ -8,14 +8,13 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from providers.fake_http import FakeHttp, Live, call, key, token
+from providers.fake_http import FakeHttp, Live, call, key, pipeline_for, token
 
 from cliproxy import __version__
 from cliproxy.errors import RequestError
 from cliproxy.providers import cache_control
 from cliproxy.providers.claude import ClaudeProvider
 from cliproxy.providers.credential import Credential
-from cliproxy.translation import rawjson
 
 BETAS = "interleaved-thinking-2025-05-14,fine-grained-tool-streaming-2025-05-14,prompt-caching-2024-07-31"
 MARK = {"type": "ephemeral"}
@@ -25,7 +24,7 @@ OAUTH = "sk-ant-oat-xyz"
 
 @pytest.fixture
 def claude(http: FakeHttp, live: Live) -> ClaudeProvider:
-    return ClaudeProvider(http.client, live)
+    return ClaudeProvider(http.client, live, pipeline_for(live))
 
 
 def test_a_message(claude: ClaudeProvider, http: FakeHttp) -> None:
@@ -143,9 +142,8 @@ def test_no_prefix_by_default(claude: ClaudeProvider, http: FakeHttp) -> None:
 
 
 def marked(body: dict[str, Any]) -> Any:
-    root = rawjson.parse(json.dumps(body).encode())
-    cache_control.apply(root, body)
-    return json.loads(root.encode())
+    """After the three steps, each taken alone."""
+    return cache_control.mark_messages(cache_control.mark_system(cache_control.mark_tools(body)))
 
 
 def users(*contents: Any) -> list[dict[str, Any]]:
@@ -206,10 +204,7 @@ def test_gzip_that_nobody_announced(claude: ClaudeProvider, http: FakeHttp) -> N
     assert claude.execute(key("claude"), call("claude", BODY), "m").body == b'{"model":"client-model"}'
 
 
-def test_compact_and_other_formats(claude: ClaudeProvider) -> None:
+def test_compaction_is_refused(claude: ClaudeProvider) -> None:
     with pytest.raises(RequestError) as caught:
         claude.execute(key("claude"), call("openai-response", {}, compact=True), "m")
     assert (caught.value.status, caught.value.text) == (501, "/responses/compact not supported")
-    with pytest.raises(RequestError) as caught:
-        claude.execute(key("claude"), call("openai", {}), "m")
-    assert caught.value.status == 501

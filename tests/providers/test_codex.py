@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from providers.fake_http import FakeHttp, Live, call, key, token
+from providers.fake_http import FakeHttp, Live, call, key, pipeline_for, token
 
-from cliproxy.errors import RequestError, UpstreamStatus
+from cliproxy.errors import UpstreamStatus
 from cliproxy.providers.codex import CodexProvider
 from cliproxy.translation.responses.codex_request import MARKER
 
@@ -30,7 +30,7 @@ DONE = event(
 @pytest.fixture
 def codex(http: FakeHttp, live: Live) -> CodexProvider:
     http.body = DONE
-    return CodexProvider(http.client, live)
+    return CodexProvider(http.client, live, pipeline_for(live))
 
 
 def test_a_response(codex: CodexProvider, http: FakeHttp) -> None:
@@ -81,6 +81,7 @@ def test_the_body(codex: CodexProvider, http: FakeHttp) -> None:
     assert http.json == {
         "model": "up", "input": BODY["input"], "stream": True, "store": False, "parallel_tool_calls": True,
         "include": ["reasoning.encrypted_content"], "tools": [{"type": "x"}], "instructions": "",
+        "reasoning": {"effort": "high"},
     }  # fmt: skip
     codex.execute(key("codex"), call("openai-response", {"input": "hi", "instructions": "mine"}), "up")
     assert http.json["input"] == [
@@ -180,10 +181,3 @@ def test_count(codex: CodexProvider, http: FakeHttp) -> None:
     counted = json.loads(codex.count_tokens(key("codex"), call("openai-response", body), "gpt-5").body)["usage"]
     assert counted == {"prompt_tokens": 5, "completion_tokens": 0, "total_tokens": 5}
     assert http.sent == []
-
-
-def test_other_formats(codex: CodexProvider) -> None:
-    with pytest.raises(RequestError) as caught:
-        codex.execute(key("codex"), call("claude", {}), "m")
-    assert caught.value.status == 501
-    assert "openai-response" in caught.value.text

@@ -248,7 +248,7 @@ def test_an_aborted_whole_answer_leaves_nothing_behind(client: HttpClient) -> No
         upstream.plan(Plan(cut_after=0), Plan())
         request = Outgoing(
             f"{upstream.url}/v1/chat/completions",
-            {"Content-Type": "application/json", "Authorization": "Bearer k"}, b'{"model":"m","messages":[]}', TimeLimits(),
+            {"Content-Type": "application/json", "Authorization": "Bearer k"}, b'{"model":"m","messages":[{"role":"user","content":"hi"}]}', TimeLimits(),
         )  # fmt: skip
         with pytest.raises(UpstreamTransport):
             client.fetch(request)

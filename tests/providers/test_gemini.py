@@ -8,7 +8,7 @@ import struct
 from typing import Any
 
 import pytest
-from providers.fake_http import FakeHttp, Live, call, key, token
+from providers.fake_http import FakeHttp, Live, call, key, pipeline_for, token
 
 from cliproxy.errors import RequestError, UpstreamStatus
 from cliproxy.providers.credential import Credential
@@ -22,12 +22,12 @@ CHUNK = b'data: {"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason
 
 @pytest.fixture
 def gemini(http: FakeHttp, live: Live) -> GeminiProvider:
-    return GeminiProvider(http.client, live)
+    return GeminiProvider(http.client, live, pipeline_for(live))
 
 
 @pytest.fixture
 def vertex(http: FakeHttp, live: Live) -> VertexProvider:
-    return VertexProvider(http.client, live)
+    return VertexProvider(http.client, live, pipeline_for(live))
 
 
 def test_generate(gemini: GeminiProvider, http: FakeHttp) -> None:

@@ -14,8 +14,8 @@ import pytest
 
 _SCENARIOS: dict[str, Callable[[], None]] = {}
 _HEADERS = {"Content-Type": "application/json", "Authorization": "Bearer k", "Accept-Encoding": "identity"}
-_BODY = b'{"model":"m","messages":[]}'
-_STREAM = b'{"model":"m","messages":[],"stream":true}'
+_BODY = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
+_STREAM = b'{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true}'
 _READY = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 

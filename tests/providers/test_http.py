@@ -23,7 +23,7 @@ from cliproxy.config.settings import Settings, TimeLimits
 from cliproxy.errors import FirstByteTimeout, IdleTimeout, UpstreamError, UpstreamStatus, UpstreamTransport
 from cliproxy.providers.http import HttpClient, Outgoing, parse_retry_after
 
-BODY = b'{"model":"m","messages":[]}'
+BODY = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
 HEADERS = {"Content-Type": "application/json", "Authorization": "Bearer k", "Accept-Encoding": "identity"}
 
 
@@ -45,7 +45,7 @@ def client() -> Iterator[HttpClient]:
 def outgoing(
     upstream: FakeUpstream, *, stream: bool = False, limits: TimeLimits | None = None, **more: Any
 ) -> Outgoing:
-    body = BODY.replace(b"[]}", b'[],"stream":true}') if stream else BODY
+    body = BODY.replace(b"}]}", b'}],"stream":true}') if stream else BODY
     return Outgoing(f"{upstream.url}/v1/chat/completions", HEADERS, body, limits or TimeLimits(), **more)
 
 
@@ -357,7 +357,7 @@ client = HttpClient(Settings, {{}})
 def go(body, first, idle):
     return Outgoing({url!r} + "/v1/chat/completions", {headers!r}, body, TimeLimits(first, idle))
 assert client._context.__class__.__module__.startswith("gevent")
-stream = {body!r}.replace(b"[]}}", b'[],"stream":true}}')
+stream = {body!r}.replace(b"}}]}}", b'}}],"stream":true}}')
 
 def expect(kind, work):
     began = time.monotonic()

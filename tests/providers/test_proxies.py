@@ -13,7 +13,7 @@ from cliproxy.config.settings import Settings, TimeLimits
 from cliproxy.errors import UpstreamTransport
 from cliproxy.providers.http import HttpClient, Outgoing
 
-BODY = b'{"model":"m","messages":[]}'
+BODY = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
 HEADERS = {"Content-Type": "application/json", "Authorization": "Bearer k"}
 DEAD = "http://dead.invalid:9"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from providers.fake_http import call, key
+from providers.fake_http import call, key, pipeline_for
 from providers.forwarding import HttpProxy, SocksProxy
 from upstream.content import TEXT, long_text
 from upstream.plan import Framing, Plan
@@ -59,11 +59,14 @@ class Family:
     whole: dict[str, str] = field(default_factory=dict)
     stream: dict[str, str] = field(default_factory=dict)
     base: str = ""
+    high: dict[str, Any] = field(default_factory=dict)
+    """What the suffix ``(high)`` adds to the body."""
     streams_in_body: bool = True
     stream_always: bool = False
 
     def provider(self, client: HttpClient, settings: Settings | None = None) -> Any:
-        return self.make(client, lambda: settings or Settings())
+        get = lambda: settings or Settings()  # noqa: E731
+        return self.make(client, get, pipeline_for(get))
 
     def call(self, *, stream: bool = False, **more: Any) -> Call:
         body = {**self.body, "stream": True} if stream and self.streams_in_body else self.body
@@ -73,21 +76,22 @@ class Family:
         return key(self.name, url + self.base, **more)
 
 
+GEMINI_HIGH = {"generationConfig": {"thinkingConfig": {"thinkingLevel": "high", "includeThoughts": True}}}
 FAMILIES = [
     Family(
-        "mine", lambda http, get: OpenAICompatProvider("mine", http, get), "openai",
+        "mine", lambda http, get, pipeline: OpenAICompatProvider("mine", http, get, pipeline), "openai",
         {"model": "alias", "messages": TALK}, {"model": "up", "messages": TALK},
         "/v1/chat/completions", "/v1/chat/completions",
         {"authorization": "Bearer secret", "user-agent": "cli-proxy-openai-compat"},
         {"accept-encoding": "gzip"},
-        {"accept": "text/event-stream", "cache-control": "no-cache"}, base="/v1/",
+        {"accept": "text/event-stream", "cache-control": "no-cache"}, base="/v1/", high={"reasoning_effort": "high"},
     ),
     Family(
         "gemini", GeminiProvider, "gemini",
         {"contents": CONTENTS, "session_id": "s"}, {"contents": CONTENTS, "safetySettings": SAFETY, "model": "up"},
         "/v1beta/models/up:generateContent", "/v1beta/models/up:streamGenerateContent?alt=sse",
         {"x-goog-api-key": "secret", "user-agent": "LIBRARY"}, {"accept-encoding": "gzip"}, base="//",
-        streams_in_body=False,
+        high=GEMINI_HIGH, streams_in_body=False,
     ),
     Family(
         "vertex", VertexProvider, "gemini",
@@ -95,7 +99,7 @@ FAMILIES = [
         "/v1/publishers/google/models/up:generateContent",
         "/v1/publishers/google/models/up:streamGenerateContent?alt=sse",
         {"x-goog-api-key": "secret", "user-agent": "LIBRARY"}, {"accept-encoding": "gzip"}, base="/",
-        streams_in_body=False,
+        high=GEMINI_HIGH, streams_in_body=False,
     ),
     Family(
         "claude", ClaudeProvider, "claude",
@@ -122,7 +126,7 @@ FAMILIES = [
             "user-agent": "codex_cli_rs/0.50.0 (Mac OS 26.0.1; arm64) Apple_Terminal/464", "connection": "Keep-Alive",
             "session_id": "UUID", "accept": "text/event-stream",
         },
-        {"accept-encoding": "identity"}, base="/", stream_always=True,
+        {"accept-encoding": "identity"}, base="/", high={"reasoning": {"effort": "high"}}, stream_always=True,
     ),
 ]  # fmt: skip
 EACH = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
@@ -169,7 +173,7 @@ def test_the_whole_request(client: HttpClient, upstream: FakeUpstream, family: F
     varying = {"accept-encoding": "identity", **family.stream} if stream else family.whole
     assert arrived(request) == {"content-type": "application/json", **family.headers, **varying}
     streamed = family.stream_always or (stream and family.streams_in_body)
-    assert request.json == {**family.sent, **({"stream": True} if streamed else {})}
+    assert request.json == {**family.sent, **family.high, **({"stream": True} if streamed else {})}
 
 
 @EACH
@@ -303,7 +307,9 @@ def test_both_limits_are_the_providers_own(client: HttpClient, upstream: FakeUps
 @pytest.mark.parametrize("name", ["gemini", "vertex", "claude"])
 def test_counts(client: HttpClient, upstream: FakeUpstream, name: str) -> None:
     family = next(family for family in FAMILIES if family.name == name)
-    body = {**family.body, "tools": [{"x": 1}], "generationConfig": {}, "safetySettings": []}
+    tools = {"tools": [{"name": "f", "input_schema": {"type": "object"}}]}
+    more = tools if name == "claude" else {"tools": [{"x": 1}], "generationConfig": {}, "safetySettings": []}
+    body = {**family.body, **more}
     answer = family.provider(client).count_tokens(family.credential(upstream.url), call(family.format, body), "up(1)")
     (request,) = upstream.requests
     if name == "claude":

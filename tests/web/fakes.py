@@ -58,6 +58,9 @@ class Plain:
     def finish(self) -> bytes:
         return b""
 
+    def closing(self) -> bytes:
+        return b""
+
 
 @dataclass
 class FakePool:

@@ -81,7 +81,8 @@ class ChatDecoder:
         choice = _first(chunk.get("choices"))
         if choice is not None:
             self._choice(chunk, choice)
-        self._count(chunk)
+        if chunk.get("usage"):
+            self._count(chunk)
 
     def body(self, data: bytes) -> None:
         """A whole ``chat.completion``."""
@@ -247,8 +248,9 @@ class ChatDecoder:
 
 def _first(choices: Any) -> Mapping[str, Any] | None:
     """The choice with index 0."""
-    listed = objects(choices)
-    return next((choice for choice in listed if not integer(choice.get("index"))), None)
+    if isinstance(choices, list) and len(choices) == 1 and isinstance(choices[0], dict) and not choices[0].get("index"):
+        return choices[0]
+    return next((choice for choice in objects(choices) if not integer(choice.get("index"))), None)
 
 
 def _thoughts(node: Mapping[str, Any]) -> Iterator[str]:

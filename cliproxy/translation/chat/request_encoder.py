@@ -9,7 +9,7 @@ from cliproxy.translation import exactjson
 from cliproxy.translation.arguments import as_object
 from cliproxy.translation.codec import Target
 from cliproxy.translation.formats import CLAUDE, GEMINI, GEMINI_CLI, OPENAI, RESPONSES
-from cliproxy.translation.function_names import ToolNames
+from cliproxy.translation.function_names import ToolNames, short_call_id
 from cliproxy.translation.media import data_url
 from cliproxy.translation.model import (
     BuiltinTool,
@@ -31,16 +31,12 @@ from cliproxy.translation.model import (
 )
 from cliproxy.translation.pairing import paired
 from cliproxy.translation.reading import obj, text
+from cliproxy.translation.schemas import parameters_of
 from cliproxy.translation.thinking.levels import level_of
 
-FREE_TEXT_SCHEMA = {
-    "type": "object",
-    "properties": {"input": {"type": "string", "description": "The tool's whole input as plain text."}},
-    "required": ["input"],
-}
-"""The parameters of a tool that takes free text, where an upstream knows only functions."""
-
 _GEMINI = (GEMINI, GEMINI_CLI)
+_LONGEST_CALL_ID = 40
+"""OpenAI refuses longer ones; those that we make for long function names would be."""
 
 
 def encode(conversation: Conversation, target: Target, names: ToolNames) -> dict[str, Any]:
@@ -81,13 +77,17 @@ def _messages(conversation: Conversation, names: ToolNames) -> Iterator[dict[str
     if conversation.system:
         yield {"role": "system", "content": _system(conversation)}
     wants_reasoning = conversation.source == CLAUDE and conversation.reasoning.enabled
-    for turn in paired(conversation.turns, prefix="call_"):
+    for turn in paired(conversation.turns, prefix="call_", spelled=_call_id):
         if turn.role == "tool":
             yield from _results(turn)
         elif turn.role == "assistant":
             yield from _assistant(turn, conversation, names, wants_reasoning=wants_reasoning)
         elif parts := [shape for part in turn.parts if (shape := _part(part)) is not None]:
             yield {"role": "user", "content": _content(turn, parts, conversation)}
+
+
+def _call_id(identifier: str) -> str:
+    return short_call_id(identifier, _LONGEST_CALL_ID)
 
 
 def _system(conversation: Conversation) -> Any:
@@ -205,15 +205,10 @@ def _tool(tool: FunctionTool | BuiltinTool, names: ToolNames) -> dict[str, Any] 
     function: dict[str, Any] = {"name": names.wire(tool.name, tool.namespace)}
     if tool.description is not None:
         function["description"] = tool.description
-    function["parameters"] = FREE_TEXT_SCHEMA if tool.custom else schema_of(tool)
+    function["parameters"] = parameters_of(tool)
     if tool.strict is not None:
         function["strict"] = tool.strict
     return {"type": "function", "function": function}
-
-
-def schema_of(tool: FunctionTool) -> Any:
-    """The tool's JSON Schema; one without parameters is an empty object."""
-    return tool.schema if isinstance(tool.schema, dict) and tool.schema else {"type": "object", "properties": {}}
 
 
 def _tool_choice(conversation: Conversation, names: ToolNames) -> Any:

@@ -144,7 +144,9 @@ class ClaudeDecoder:
             builder.whole(Opaque(block, CLAUDE))
 
     def _delta(self, event: Mapping[str, Any]) -> None:
-        delta, builder = obj(event.get("delta")), self.builder
+        delta, builder = event.get("delta"), self.builder
+        if not isinstance(delta, dict):
+            return
         kind = delta.get("type")
         if kind == "text_delta":
             builder.text(text(delta.get("text")))

@@ -35,6 +35,8 @@ from cliproxy.translation.model import (
 from cliproxy.translation.reading import boolean, get, integer, items, number, obj, objects, text
 from cliproxy.translation.signatures import split_prefixed
 
+_EFFORTS = {"max": "xhigh"}
+"""Claude's own words for a level; all others are everybody's."""
 _GROUPS: tuple[SignatureGroup, ...] = ("claude", "gemini", "gpt")
 
 
@@ -251,7 +253,8 @@ def _reasoning(body: Mapping[str, Any]) -> Reasoning:
     if kind == "disabled":
         return Reasoning("none")
     if kind == "adaptive":
-        level = text(obj(body.get("output_config")).get("effort")).strip().lower()
+        effort = text(obj(body.get("output_config")).get("effort")).strip().lower()
+        level = _EFFORTS.get(effort, effort)
         return Reasoning("level", level=level, enabled=True) if level else Reasoning("auto", enabled=True)
     if kind != "enabled":
         return Reasoning()

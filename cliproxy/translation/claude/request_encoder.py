@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cliproxy.translation.arguments import as_object
-from cliproxy.translation.chat.request_encoder import FREE_TEXT_SCHEMA, result_text
+from cliproxy.translation.chat.request_encoder import result_text
 from cliproxy.translation.codec import Target
 from cliproxy.translation.formats import CLAUDE, GEMINI, GEMINI_CLI
 from cliproxy.translation.function_names import ToolNames, tool_id
@@ -216,7 +216,7 @@ def _tool(tool: FunctionTool | BuiltinTool, conversation: Conversation, names: T
     shape: Block = {"name": names.wire(tool.name, tool.namespace)}
     if tool.description is not None:
         shape["description"] = tool.description
-    shape["input_schema"] = FREE_TEXT_SCHEMA if tool.custom else for_claude(tool.schema, conversation.source)
+    shape["input_schema"] = for_claude(tool, conversation.source)
     if isinstance(tool.cache_hint, dict):
         shape["cache_control"] = tool.cache_hint
     return shape

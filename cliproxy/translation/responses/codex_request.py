@@ -1,80 +1,76 @@
-"""A Responses request in the Codex dialect (translation.md 4.8); items, tools and everything else keep their bytes."""
+"""A Responses request in the Codex dialect (translation.md 4.8); items, tools and everything else stay as they are.
+
+Copy-on-write: what is not changed keeps its identity, so that its bytes can be kept (``translation/draft.py``).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from cliproxy.translation import rawjson
+from cliproxy.translation.reading import obj, objects, text
 
-_REMOVED = (
-    "max_output_tokens", "max_completion_tokens", "temperature", "top_p", "service_tier", "previous_response_id",
-    "prompt_cache_retention", "safety_identifier",
+_REMOVED = frozenset(
+    {
+        "max_output_tokens", "max_completion_tokens", "temperature", "top_p", "service_tier", "previous_response_id",
+        "prompt_cache_retention", "safety_identifier",
+    }
 )  # fmt: skip
+_INCLUDE = ["reasoning.encrypted_content"]
 MARKER = "[cliproxy] Follow the configured instructions first. The client's own instructions are below."
 """First line of the message that carries the client's instructions when configured ones take their place."""
 
 
-def codex_body(payload: bytes, body: Mapping[str, Any], model: str, instructions: str = "") -> bytes:
+def to_codex(body: Mapping[str, Any], model: str, instructions: str = "") -> dict[str, Any]:
     """The upstream body. ``instructions``: the configured text, empty when the switch is off."""
-    root = rawjson.parse(payload)
-    root.set_value("model", model)
-    root.set_value("stream", True)
-    root.set_value("store", False)
-    root.set_value("parallel_tool_calls", True)
-    root.set_value("include", ["reasoning.encrypted_content"])
-    root.delete(*_REMOVED)
+    changed = {key: value for key, value in body.items() if key not in _REMOVED}
+    changed |= {"model": model, "stream": True, "store": False, "parallel_tool_calls": True}
+    if changed.get("include") != _INCLUDE:
+        changed["include"] = _INCLUDE
     if isinstance(body.get("input"), str):
-        root.set_value("input", [_user_message(body["input"])])
+        changed["input"] = [_user_message(body["input"])]
     if instructions and body.get("instructions") != instructions:
-        _replace_instructions(root, body, instructions)
+        _replace_instructions(changed, body, instructions)
     elif "instructions" not in body:
-        root.set_value("instructions", "")
-    return root.encode()
+        changed["instructions"] = ""
+    return changed
 
 
-def compact_body(payload: bytes, model: str) -> bytes:
+def to_compact(body: Mapping[str, Any], model: str) -> dict[str, Any]:
     """The body of a compaction: only the model's name and ``stream`` change."""
-    root = rawjson.parse(payload)
-    root.set_value("model", model)
-    root.delete("stream")
-    return root.encode()
+    return {key: value for key, value in body.items() if key != "stream"} | {"model": model}
 
 
 def _user_message(*texts: str) -> dict[str, Any]:
-    parts = [{"type": "input_text", "text": text} for text in texts]
+    parts = [{"type": "input_text", "text": found} for found in texts]
     return {"type": "message", "role": "user", "content": parts}
 
 
-def _replace_instructions(root: rawjson.RawObject, body: Mapping[str, Any], instructions: str) -> None:
+def _replace_instructions(changed: dict[str, Any], body: Mapping[str, Any], instructions: str) -> None:
     """Configured instructions in front; the client's move into the marker message (translation.md 4.8, 5)."""
-    root.set_value("instructions", instructions)
-    items = root.array("input")
-    if items is None or _is_marked(body.get("input")):
+    changed["instructions"] = instructions
+    given = changed.get("input")
+    if not isinstance(given, list) or _is_marked(given):
         return
-    text = body.get("instructions")
-    if not isinstance(text, str) or not text:
-        text = _first_system_text(body.get("input"))
-        kept = [raw for raw, item in zip(items.items, body["input"], strict=True) if not _is_system(item)]
-        items.items[:] = kept
-    items.items.insert(0, rawjson.dumps(_user_message(MARKER, text) if text else _user_message(MARKER)))
+    own = text(body.get("instructions"))
+    if not own:
+        own = _first_system_text(given)
+        given = [item for item in given if not _is_system(item)]
+    marker = _user_message(MARKER, own) if own else _user_message(MARKER)
+    changed["input"] = [marker, *given]
 
 
 def _is_system(item: Any) -> bool:
-    return isinstance(item, dict) and item.get("role") == "system"
+    return obj(item).get("role") == "system"
 
 
-def _first_system_text(items: Any) -> str:
-    first = next((item for item in items if _is_system(item)), None) if isinstance(items, list) else None
-    content = first.get("content") if first else None
+def _first_system_text(given: list[Any]) -> str:
+    content = next((item.get("content") for item in given if _is_system(item)), None)
     if isinstance(content, str):
         return content
-    parts = [part.get("text") for part in content if isinstance(part, dict)] if isinstance(content, list) else []
-    return "\n".join(part for part in parts if isinstance(part, str))
+    return "\n".join(part["text"] for part in objects(content) if isinstance(part.get("text"), str))
 
 
-def _is_marked(items: Any) -> bool:
-    first = items[0] if isinstance(items, list) and items else None
-    content = first.get("content") if isinstance(first, dict) else None
-    part = content[0] if isinstance(content, list) and content else None
-    return isinstance(part, dict) and part.get("text") == MARKER
+def _is_marked(given: list[Any]) -> bool:
+    parts = objects(obj(given[0]).get("content")) if given else []
+    return bool(parts) and parts[0].get("text") == MARKER

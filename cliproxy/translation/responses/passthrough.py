@@ -10,6 +10,9 @@ from cliproxy.translation import model_name, rawjson, sse, usage
 from cliproxy.translation.passthrough import Passthrough, load
 from cliproxy.translation.stream_errors import status_of, stream_error
 
+CUT_SHORT = "stream error: stream disconnected before completion: stream closed before response.completed"
+"""The text of the 408 for a stream that ended too early (translation.md 0.5)."""
+
 _MODEL = ("response", "model")
 _ENDS = ("response.completed", "response.incomplete")
 _WITH_INSTRUCTIONS = ("response.created", "response.in_progress", "response.completed")
@@ -100,6 +103,4 @@ class CompletedCollector:
             if stream.complete:
                 response = rawjson.parse(stream.restored(data, body)).raw("response")
                 return (response or "{}").encode()
-        raise UpstreamStatus(
-            "stream error: stream disconnected before completion: stream closed before response.completed", status=408
-        )
+        raise UpstreamStatus(CUT_SHORT, status=408)
