@@ -25,7 +25,10 @@ CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
 
 @dataclass(frozen=True)
 class Scenario:
-    """``unit`` events or requests are what CPU is divided by; ``budget`` is the ratio to the relay."""
+    """``unit`` events or requests are what CPU is divided by; ``budget`` is the ratio to the relay.
+
+    ``model`` says which upstream stands behind the proxy; the relay always gets that upstream's own ``relay_path``.
+    """
 
     name: str
     path: str
@@ -34,19 +37,32 @@ class Scenario:
     count: int
     unit: int
     budget: float
+    model: str = "bench-chat"
+    relay_path: str = CHAT
 
 
 def scenarios(quick: bool) -> list[Scenario]:
     scale = 1 if quick else 3
+    claude = ("bench-claude", MESSAGES)
     events = 2000
     paced = 100 if quick else 200
+    burst, bursts = f"burst-{events}", 8 * 2 * scale * events
     return [
         Scenario("chat, no stream", CHAT, "", 8, 100 * scale, 8 * 100 * scale, 1.2),
-        Scenario("chat, burst", CHAT, f"burst-{events}", 8, 2 * scale, 8 * 2 * scale * events, 1.0),
+        Scenario("chat, burst", CHAT, burst, 8, 2 * scale, bursts, 1.0),
         Scenario("chat, paced 60 streams", CHAT, f"paced-{paced}", 60, 1, 60 * paced, 1.0),
-        Scenario("claude, burst", MESSAGES, f"burst-{events}", 8, 2 * scale, 8 * 2 * scale * events, 1.0),
-        Scenario("claude, paced 60 streams", MESSAGES, f"paced-{paced}", 60, 1, 60 * paced, 1.0),
+        Scenario("claude, burst", MESSAGES, burst, 8, 2 * scale, bursts, 1.0, *claude),
+        Scenario("claude, paced 60 streams", MESSAGES, f"paced-{paced}", 60, 1, 60 * paced, 1.0, *claude),
+        Scenario("claude -> chat, burst", MESSAGES, burst, 8, 2 * scale, bursts, 1.6),
+        Scenario("claude -> chat, paced 60", MESSAGES, f"paced-{paced}", 60, 1, 60 * paced, 1.2),
+        Scenario("chat -> claude, burst", CHAT, burst, 8, 2 * scale, bursts, 1.6, *claude),
+        Scenario("chat -> claude, paced 60", CHAT, f"paced-{paced}", 60, 1, 60 * paced, 1.2, *claude),
     ]
+
+
+LARGE = Scenario("claude -> chat, 200 kB", MESSAGES, "large", 4, 40, 4 * 40, 0)
+LARGE_BUDGET = 6.0
+"""Milliseconds of CPU above the relay for a request of 100 turns and 20 tools."""
 
 
 class Server:
@@ -114,7 +130,8 @@ class Round:
 
 def run(server: Server, scenario: Scenario) -> Round:
     before = server.cpu()
-    arguments = [str(server.port), scenario.path, scenario.mode, str(scenario.clients), str(scenario.count), "100"]
+    path = scenario.relay_path if server.name == "relay" else scenario.path
+    arguments = [str(server.port), path, scenario.mode, str(scenario.clients), str(scenario.count), scenario.model]
     done = subprocess.run(
         [sys.executable, "-m", "bench.load", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -146,7 +163,7 @@ def compare(relay: Server, proxy: Server, scenario: Scenario, rounds: int) -> tu
 def open_streams(server: Server, count: int) -> float:
     """Kilobytes per open stream."""
     before = server.memory()
-    arguments = [str(server.port), CHAT, "paced-300", str(count), "1", "100"]
+    arguments = [str(server.port), CHAT, "paced-300", str(count), "1", "bench-chat"]
     load = subprocess.Popen([sys.executable, "-m", "bench.load", *arguments], cwd=ROOT, stdout=subprocess.DEVNULL)
     time.sleep(2.5)
     grown = server.memory() - before
@@ -168,11 +185,11 @@ openai-compatibility:
   - name: bench
     base-url: {upstream}/v1
     api-key-entries: [{{api-key: up-key}}]
-    models: [{{name: up-model, alias: bench-model}}]
+    models: [{{name: up-model, alias: bench-chat}}]
 claude-api-key:
   - api-key: up-key
     base-url: {upstream}
-    models: [{{name: up-model, alias: bench-model}}]
+    models: [{{name: up-model, alias: bench-claude}}]
 """
     )
     return {
@@ -192,6 +209,12 @@ def report(relay: Server, proxy: Server, quick: bool) -> bool:
         mark = verdict(ratio, scenario.budget)
         costs = f"{base.cpu:9.1f} us{ours.cpu:9.1f} us"
         print(f"{scenario.name:28}{costs}{ratio:8.2f}{scenario.budget:8.2f}  {mark}", flush=True)
+    base, ours = compare(relay, proxy, LARGE, rounds)
+    above = (ours.cpu - base.cpu) / 1000
+    fine &= above <= LARGE_BUDGET
+    costs = f"{base.cpu / 1000:9.2f} ms{ours.cpu / 1000:9.2f} ms"
+    mark = verdict(above, LARGE_BUDGET)
+    print(f"{LARGE.name:28}{costs}   {above:.2f} ms above the relay (budget {LARGE_BUDGET})  {mark}")
     ttfb(relay, 50), ttfb(proxy, 50)
     base = median([ttfb(relay, 200) for _ in range(rounds)])
     ours = median([ttfb(proxy, 200) for _ in range(rounds)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Iterator
 
 from gevent import monkey
 
@@ -13,23 +14,50 @@ monkey.patch_all()
 import gevent  # noqa: E402
 from gevent import socket  # noqa: E402
 
+LARGE = "large"
 
-def request_bytes(port: int, path: str, mode: str, padding: int) -> bytes:
-    body: dict[str, object] = {
-        "model": "bench-model", "messages": [{"role": "user", "content": "hello " + "x" * padding}], "max_tokens": 10,
-        "cache_control": None,
-    }  # fmt: skip
+
+def request_bytes(port: int, path: str, mode: str, model: str) -> bytes:
+    text = f"bench:{mode} hello " + "x" * 100
+    body: dict[str, object] = {"model": model, "messages": [{"role": "user", "content": text}], "max_tokens": 10}
     if "messages" in path:
         body["system"] = [{"type": "text", "text": "s", "cache_control": {"type": "ephemeral"}}]
-    if mode:
+    if mode == LARGE:
+        body |= {"messages": list(large_history()), "tools": [large_tool(number) for number in range(20)]}
+    elif mode:
         body["stream"] = True
-        body["metadata"] = {"bench": mode}
     data = json.dumps(body).encode()
     head = (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer bench-key\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
     )
     return head.encode() + data
+
+
+def large_history() -> Iterator[dict[str, object]]:
+    """100 turns of a coding session in Messages form, together about 200 kB with the tools."""
+    for number in range(25):
+        call = {
+            "type": "tool_use",
+            "id": f"toolu_{number}",
+            "name": f"tool_{number % 20}",
+            "input": {"path": "a/b.py", "n": 1.5},
+        }
+        result = {"type": "tool_result", "tool_use_id": f"toolu_{number}", "content": "line of a file\n" * 200}
+        yield {"role": "user", "content": f"Please look at {number}. " + "word " * 100}
+        yield {"role": "assistant", "content": [{"type": "text", "text": "I look. " * 20}, call]}
+        yield {"role": "user", "content": [result]}
+        yield {"role": "assistant", "content": "It says this. " * 120}
+    yield {"role": "user", "content": "go on"}
+
+
+def large_tool(number: int) -> dict[str, object]:
+    properties = {
+        f"argument_{index}": {"type": "string", "description": "What it is for. " * 6, "enum": ["a", "b"]}
+        for index in range(8)
+    }
+    schema = {"type": "object", "properties": properties, "required": ["argument_0"], "additionalProperties": False}
+    return {"name": f"tool_{number}", "description": "Does something useful. " * 20, "input_schema": schema}
 
 
 def read_answer(sock: socket.socket, started: float) -> tuple[float, int]:
@@ -79,8 +107,8 @@ def client(port: int, data: bytes, count: int, firsts: list[float], sizes: list[
 
 
 def main() -> None:
-    port, path, mode, clients, count, padding = sys.argv[1:7]
-    data = request_bytes(int(port), path, mode, int(padding))
+    port, path, mode, clients, count, model = sys.argv[1:7]
+    data = request_bytes(int(port), path, mode, model)
     firsts: list[float] = []
     sizes: list[int] = []
     started = time.monotonic()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from gevent import monkey
 
@@ -60,12 +61,10 @@ def chunk(data: bytes) -> bytes:
 
 
 def answer(sock, path: str, body: bytes) -> None:  # type: ignore[no-untyped-def]
-    """What the request's model says: ``burst-N``, ``paced-N``; anything else is a whole body."""
+    """What the request's text says: ``bench:burst-N``, ``bench:paced-N``; anything else is a whole body."""
     claude = "messages" in urlsplit(path).path
-    request = json.loads(body)
-    asked = parse_qs(urlsplit(path).query).get("b", [""])[0]
-    kind, _, count = str(request.get("metadata", {}).get("bench", asked)).partition("-")
-    if not kind:
+    asked = re.search(rb"bench:(burst|paced)-(\d+)", body)
+    if asked is None:
         head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(CHAT_BODY)
         sock.sendall(head + CHAT_BODY)
         return
@@ -73,8 +72,8 @@ def answer(sock, path: str, body: bytes) -> None:  # type: ignore[no-untyped-def
     sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
     if claude:
         sock.sendall(chunk(CLAUDE_START))
-    total = int(count)
-    if kind == "burst":
+    kind, total = asked[1], int(asked[2])
+    if kind == b"burst":
         for start in range(0, total, BURST):
             sock.sendall(b"".join(chunk(event(n)) for n in range(start, min(total, start + BURST))))
             gevent.sleep(0)

@@ -20,6 +20,7 @@ from cliproxy.translation.draft import Draft
 from cliproxy.translation.edits import Body, drop, put
 from cliproxy.translation.formats import CODEX, RESPONSES
 from cliproxy.translation.passthrough import load
+from cliproxy.translation.reading import text
 from cliproxy.translation.responses.answer_decoder import ResponsesDecoder
 from cliproxy.translation.responses.codex_request import to_compact
 from cliproxy.translation.responses.passthrough import CUT_SHORT, CompletedCollector, ResponsesStream
@@ -51,7 +52,7 @@ class CodexProvider(HttpProvider):
         headers = identity(_headers(credential, call, cache_id, _SSE))
         reply = self.fetch(credential, _url(credential, "responses"), headers, prepared.draft.encode())
         if prepared.exchange is None:
-            stream = ResponsesStream(call.client_model, sent, _instructions(call))
+            stream = ResponsesStream(call.client_model, sent, _instructions(call, prepared))
             body = CompletedCollector(stream).collect(reply.body)
             return Answer(body, stream.upstream_model, stream.tokens)
         decoder = self._pipeline.collected(prepared.exchange, reply.body)
@@ -65,7 +66,7 @@ class CodexProvider(HttpProvider):
         prepared, cache_id = self._prepared(call, model)
         headers = identity(_headers(credential, call, cache_id, _SSE))
         transform = self._pipeline.transform(
-            prepared, lambda: ResponsesStream(call.client_model, base_name(model), _instructions(call))
+            prepared, lambda: ResponsesStream(call.client_model, base_name(model), _instructions(call, prepared))
         )
         return self.start(credential, _url(credential, "responses"), headers, prepared.draft.encode(), transform)
 
@@ -134,9 +135,10 @@ def _url(credential: Credential, path: str) -> str:
     return f"{base.removesuffix('/')}/{path}"
 
 
-def _instructions(call: Call) -> str:
-    text = call.body.get("instructions")
-    return text if isinstance(text, str) else ""
+def _instructions(call: Call, prepared: Prepared) -> str:
+    """What the answer echoes: the client's own, except that OpenCode wants those that were sent (translation.md 4.8)."""
+    sent = "opencode/" in call.headers.get("user-agent", "").lower()
+    return text((prepared.body if sent else call.body).get("instructions"))
 
 
 def _headers(credential: Credential, call: Call, cache_id: str, accept: str) -> dict[str, str]:

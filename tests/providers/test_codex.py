@@ -181,3 +181,16 @@ def test_count(codex: CodexProvider, http: FakeHttp) -> None:
     counted = json.loads(codex.count_tokens(key("codex"), call("openai-response", body), "gpt-5").body)["usage"]
     assert counted == {"prompt_tokens": 5, "completion_tokens": 0, "total_tokens": 5}
     assert http.sent == []
+
+
+@pytest.mark.parametrize(("agent", "echoed"), [("opencode/1.18", "CONFIGURED"), ("other", "mine")])
+def test_what_instructions_the_answer_echoes(
+    codex: CodexProvider, http: FakeHttp, live: Live, tmp_path: Path, agent: str, echoed: str
+) -> None:
+    """translation.md 4.8."""
+    file = tmp_path / "instructions"
+    file.write_text("CONFIGURED")
+    live.set(codex_instructions_enabled=True, codex_instructions_file=str(file))
+    http.body = b'data: {"type":"response.completed","response":{"id":"r","model":"m","instructions":"server"}}\n\n'
+    asked = call("openai-response", {**BODY, "instructions": "mine"}, headers={"user-agent": agent})
+    assert json.loads(codex.execute(key("codex"), asked, "m").body)["instructions"] == echoed

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cliproxy.errors import UpstreamStatus
 from cliproxy.web import errors
 from cliproxy.web.protocols import CHAT, GENERATE, MESSAGES, RESPONSES_API
 
@@ -132,3 +133,42 @@ def test_responses_error_event_of_plain_text() -> None:
     assert (body["code"], body["message"], body["error"]["type"]) == (
         "invalid_request_error", "words", "invalid_request_error",
     )  # fmt: skip
+
+
+OF_OPENAI = {"message": "M", "type": "insufficient_quota", "code": "billing", "param": None}
+OF_CLAUDE = {"type": "overloaded_error", "message": "M"}
+OF_GEMINI = {"code": 429, "message": "M", "status": "RESOURCE_EXHAUSTED", "details": [{"retryDelay": "3s"}]}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "origin", "inner", "wanted"),
+    [
+        (CHAT, "claude", OF_CLAUDE, {"error": {"message": "M", "type": "overloaded_error"}}),
+        (CHAT, "gemini", OF_GEMINI, {"error": {"message": "M", "type": "rate_limit_error", "code": "RESOURCE_EXHAUSTED"}}),
+        (RESPONSES_API, "openai", OF_OPENAI, {"error": OF_OPENAI}),
+        (MESSAGES, "openai", OF_OPENAI, {"type": "error", "error": OF_OPENAI}),
+        (MESSAGES, "gemini", OF_GEMINI, {"type": "error", "error": {**OF_GEMINI, "type": "rate_limit_error"}}),
+        (
+            GENERATE, "codex", OF_OPENAI,
+            {"error": {"code": 429, "message": "M", "status": "RESOURCE_EXHAUSTED", "type": "insufficient_quota"}},
+        ),
+        (GENERATE, "antigravity", OF_GEMINI, {"error": OF_GEMINI}),
+        (CHAT, "", OF_CLAUDE, {"error": OF_CLAUDE}),
+    ],
+)  # fmt: skip
+def test_errors_of_foreign_upstreams(protocol: Any, origin: str, inner: Any, wanted: Any) -> None:
+    """The client's own shape, with status, type and message kept; of its own family nothing changes."""
+    error = UpstreamStatus(json.dumps({"error": inner}), status=429)
+    error.format = origin
+    assert json.loads(protocol.body_of(error)) == wanted
+
+
+@pytest.mark.parametrize("text", ["no JSON", "[]", '{"detail":"odd"}', '{"error":"words"}', '[{"error":{"message":"M"}}]', ""])
+@pytest.mark.parametrize("protocol", [CHAT, RESPONSES_API, MESSAGES, GENERATE])
+def test_odd_errors_of_foreign_upstreams_lose_nothing(protocol: Any, text: str) -> None:
+    error = UpstreamStatus(text, status=503)
+    for origin in ("openai", "claude", "gemini"):
+        error.format = origin
+        body = protocol.body_of(error).decode()
+        assert isinstance(json.loads(body), dict | list)
+        assert not text or any(word in body for word in ("no JSON", "[]", "odd", "words", "M"))
