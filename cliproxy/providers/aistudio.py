@@ -42,7 +42,7 @@ class AiStudioProvider:
         sent = base_name(model)
         action = f"generateContent?$alt={quote(call.alt, safe='')}" if call.alt else "generateContent"
         prepared = self._prepared(call, model, stream=False)
-        body = self._whole(self._ask(credential, sent, action, prepared.draft.encode()))
+        body = self._whole(self._ask(credential, sent, action, prepared.encode()))
         return self._pipeline.whole(prepared, body, same_of(call, model))
 
     def stream(self, credential: Credential, call: Call, model: str) -> AnswerStream:
@@ -50,7 +50,7 @@ class AiStudioProvider:
         no_compact(call)
         sent = base_name(model)
         prepared = self._prepared(call, model, stream=True)
-        exchange = self._ask(credential, sent, "streamGenerateContent?alt=sse", prepared.draft.encode())
+        exchange = self._ask(credential, sent, "streamGenerateContent?alt=sse", prepared.encode())
         first = self._first(exchange)
         if first.status not in (0, 200):
             raise self._collected_failure(exchange, first)
@@ -60,7 +60,7 @@ class AiStudioProvider:
     def count_tokens(self, credential: Credential, call: Call, model: str) -> Answer:
         """One countTokens."""
         sent = base_name(model)
-        asked = countable(self._pipeline, call, model, self.key).draft.encode()
+        asked = countable(self._pipeline, call, model, self.key).encode()
         body = self._whole(self._ask(credential, sent, "countTokens", asked))
         total = (load(body.strip()) or {}).get("totalTokens")
         if not isinstance(total, int) or total <= 0:

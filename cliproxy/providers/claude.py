@@ -41,7 +41,7 @@ class ClaudeProvider(HttpProvider):
         sent = base_name(model)
         prepared = self._prepared(credential, call, model, stream=call.format != CLAUDE)
         headers = self._headers(credential, call, "application/json", _ENCODINGS)
-        reply = self.fetch(credential, _url(credential, "messages"), headers, prepared.draft.encode())
+        reply = self.fetch(credential, _url(credential, "messages"), headers, prepared.encode())
         data = ungzipped(reply.body)
         exchange = prepared.exchange
         if exchange is None or data.lstrip().startswith(b"{"):
@@ -56,7 +56,7 @@ class ClaudeProvider(HttpProvider):
         transform = self._pipeline.transform(
             prepared, lambda: passthrough.ClaudeStream(call.client_model, base_name(model))
         )
-        return self.start(credential, _url(credential, "messages"), headers, prepared.draft.encode(), transform)
+        return self.start(credential, _url(credential, "messages"), headers, prepared.encode(), transform)
 
     def count_tokens(self, credential: Credential, call: Call, model: str) -> Answer:
         """One count; for a Claude client the upstream's body as it is."""
@@ -67,7 +67,7 @@ class ClaudeProvider(HttpProvider):
         prepared = prepared.edited(self._with_prefix(credential, sent)).edited(request_edits.without_betas)
         headers = self._headers(credential, call, "application/json", _ENCODINGS)
         url = _url(credential, "messages/count_tokens")
-        data = ungzipped(self.fetch(credential, url, headers, prepared.draft.encode()).body)
+        data = ungzipped(self.fetch(credential, url, headers, prepared.encode()).body)
         tokens = integer((load(data.strip()) or {}).get("input_tokens"))
         if prepared.exchange is None or tokens is None or call.format in (OPENAI, RESPONSES):
             return Answer(data, sent)

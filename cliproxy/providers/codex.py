@@ -50,7 +50,7 @@ class CodexProvider(HttpProvider):
         sent = base_name(model)
         prepared, cache_id = self._prepared(call, model)
         headers = identity(_headers(credential, call, cache_id, _SSE))
-        reply = self.fetch(credential, _url(credential, "responses"), headers, prepared.draft.encode())
+        reply = self.fetch(credential, _url(credential, "responses"), headers, prepared.encode())
         if prepared.exchange is None:
             stream = ResponsesStream(call.client_model, sent, _instructions(call, prepared))
             body = CompletedCollector(stream).collect(reply.body)
@@ -68,7 +68,7 @@ class CodexProvider(HttpProvider):
         transform = self._pipeline.transform(
             prepared, lambda: ResponsesStream(call.client_model, base_name(model), _instructions(call, prepared))
         )
-        return self.start(credential, _url(credential, "responses"), headers, prepared.draft.encode(), transform)
+        return self.start(credential, _url(credential, "responses"), headers, prepared.encode(), transform)
 
     def count_tokens(self, credential: Credential, call: Call, model: str) -> Answer:
         """Count locally (providers.md 8)."""
@@ -115,7 +115,7 @@ class CodexProvider(HttpProvider):
         headers.setdefault("Accept-Encoding", "gzip")
         prepared = Prepared(Draft(to_compact(body, sent), body, call.payload), body)
         prepared = self._pipeline.rules(prepared, call, model, RESPONSES)
-        reply = self.fetch(credential, _url(credential, "responses/compact"), headers, prepared.draft.encode())
+        reply = self.fetch(credential, _url(credential, "responses/compact"), headers, prepared.encode())
         return Answer(reply.body, sent, usage.openai(load(reply.body) or {}))
 
 
@@ -136,7 +136,7 @@ def _url(credential: Credential, path: str) -> str:
 
 
 def _instructions(call: Call, prepared: Prepared) -> str:
-    """What the answer echoes: the client's own, except that OpenCode wants those that were sent (translation.md 4.8)."""
+    """What the answer echoes: the client's own; OpenCode wants those that were sent (translation.md 4.8)."""
     sent = "opencode/" in call.headers.get("user-agent", "").lower()
     return text((prepared.body if sent else call.body).get("instructions"))
 

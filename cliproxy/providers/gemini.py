@@ -34,7 +34,7 @@ class GeminiProvider(HttpProvider):
         if call.alt:
             url = f"{url}?$alt={call.alt}"
         prepared = self.prepared(call, model, stream=False)
-        reply = self.fetch(credential, url, self.headers(credential, "gzip"), prepared.draft.encode())
+        reply = self.fetch(credential, url, self.headers(credential, "gzip"), prepared.encode())
         return self._pipeline.whole(prepared, reply.body, same_of(call, model))
 
     def stream(self, credential: Credential, call: Call, model: str) -> AnswerStream:
@@ -45,14 +45,14 @@ class GeminiProvider(HttpProvider):
         prepared = self.prepared(call, model, stream=True)
         headers = identity(self.headers(credential, "identity"))
         transform = self._pipeline.transform(prepared, lambda: passthrough.GeminiStream(call.client_model, sent))
-        return self.start(credential, url, headers, prepared.draft.encode(), transform)
+        return self.start(credential, url, headers, prepared.encode(), transform)
 
     def count_tokens(self, credential: Credential, call: Call, model: str) -> Answer:
         """One countTokens."""
         sent = base_name(model)
         prepared = countable(self._pipeline, call, model, self.key).edited(lambda body: {**body, "model": sent})
         url, headers = self.url(credential, sent, "countTokens"), self.headers(credential, "gzip")
-        reply = self.fetch(credential, url, headers, prepared.draft.encode())
+        reply = self.fetch(credential, url, headers, prepared.encode())
         return Answer(count_body(self._pipeline, call, reply.body), sent)
 
     def prepared(self, call: Call, model: str, *, stream: bool) -> Prepared:

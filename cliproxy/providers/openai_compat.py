@@ -37,7 +37,7 @@ class OpenAICompatProvider(HttpProvider):
         sent = base_name(model)
         prepared = self._prepared(call, model, stream=False)
         url, headers = _url(credential, "chat/completions"), _headers(credential, "gzip")
-        reply = self.fetch(credential, url, headers, prepared.draft.encode())
+        reply = self.fetch(credential, url, headers, prepared.encode())
         return self._pipeline.whole(prepared, reply.body, lambda body: passthrough.body(body, call.client_model, sent))
 
     def stream(self, credential: Credential, call: Call, model: str) -> AnswerStream:
@@ -49,7 +49,7 @@ class OpenAICompatProvider(HttpProvider):
         transform = self._pipeline.transform(
             prepared, lambda: passthrough.ChatStream(call.client_model, base_name(model))
         )
-        url, body = _url(credential, "chat/completions"), prepared.draft.encode()
+        url, body = _url(credential, "chat/completions"), prepared.encode()
         return self.start(credential, url, identity(headers), body, transform)
 
     def count_tokens(self, credential: Credential, call: Call, model: str) -> Answer:
@@ -74,7 +74,7 @@ class OpenAICompatProvider(HttpProvider):
         prepared = Prepared(Draft(to_compact(body, sent), body, call.payload), body)
         prepared = self._pipeline.rules(prepared, call, model, RESPONSES)
         url = _url(credential, "responses/compact")
-        reply = self.fetch(credential, url, _headers(credential, "gzip"), prepared.draft.encode())
+        reply = self.fetch(credential, url, _headers(credential, "gzip"), prepared.encode())
         return Answer(reply.body, sent, usage.openai(load(reply.body) or {}))
 
 

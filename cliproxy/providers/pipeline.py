@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cliproxy.config.settings import Settings
+from cliproxy.errors import RequestError
 from cliproxy.providers import payload_rules
 from cliproxy.providers.base import Answer, Call, Transform
 from cliproxy.records.usage import Tokens
@@ -22,6 +23,8 @@ from cliproxy.translation.hub import Hub, TranslatedStream, encoded, read_stream
 from cliproxy.translation.names import base_name, split_suffix
 from cliproxy.translation.thinking import fields
 from cliproxy.translation.thinking.support import Capability
+
+_TOO_DEEP = "Invalid request: body is nested too deeply"
 
 Capabilities = Callable[[str, str], Capability | None]
 """(model, provider key) -> what is known of the model; None when nobody knows it."""
@@ -47,6 +50,16 @@ class Prepared:
         """The upstream's body so far."""
         return self.draft.body
 
+    def encode(self) -> bytes:
+        """The bytes to send.
+
+        :raises RequestError: 400; nested too deeply to be written.
+        """
+        try:
+            return self.draft.encode()
+        except (ValueError, RecursionError):
+            raise RequestError(_TOO_DEEP) from None
+
     def edited(self, edit: Edit) -> Prepared:
         """After one more copy-on-write edit of the body."""
         draft = self.draft.edited(edit)
@@ -65,12 +78,18 @@ class Pipeline:
     def translate(
         self, call: Call, upstream: Format, model: str, *, stream: bool, instructions: str = ""
     ) -> Prepared:
-        """The call in the upstream's format. ``model`` is the upstream's name, maybe with a suffix."""
+        """The call in the upstream's format. ``model`` is the upstream's name, maybe with a suffix.
+
+        :raises RequestError: 400; nested too deeply to be translated.
+        """
         target, body = Target(base_name(model), stream, instructions), call.body
         if self._hub.bypasses(call.format, upstream):
             draft = self._hub.draft(call.format, upstream, body, call.payload, target)
             return Prepared(draft, draft.body)
-        exchange = self._hub.exchange(call.format, upstream, body, call.client_model, target)
+        try:
+            exchange = self._hub.exchange(call.format, upstream, body, call.client_model, target)
+        except RecursionError:
+            raise RequestError(_TOO_DEEP) from None
         return Prepared(Draft(exchange.sent), exchange.sent, exchange)
 
     def think(self, prepared: Prepared, call: Call, model: str, provider: str, target: str) -> Prepared:

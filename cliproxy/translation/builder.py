@@ -77,11 +77,12 @@ class AnswerBuilder:
 
     def text(self, text: str, candidate: int = 0) -> None:
         """More text; opens a text part when none is open."""
-        if text:
-            part = self._ensure("text", candidate)
-            if part is not None:
-                part.pieces.append(text)
-                self._events.append(TextDelta(part.n, text, candidate))
+        part = self._open.get(candidate)
+        if part is None or part.kind != "text":
+            part = self._ensure("text", candidate) if text else None
+        if text and part is not None:
+            part.pieces.append(text)
+            self._events.append(TextDelta(part.n, text, candidate))
 
     def thinking(self, text: str, candidate: int = 0) -> None:
         """More thinking; opens a thinking part when none is open."""

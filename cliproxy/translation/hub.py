@@ -156,12 +156,13 @@ class TranslatedStream:
 
     def feed(self, data: bytes) -> bytes:
         """The client's events for what ``data`` completes."""
-        try:
-            events = self._events.feed(data)
-        except EventTooLong as error:
-            self.error = UpstreamTransport(str(error))
-            return b""
-        return self._translated(events) if events else b""
+        if self._events.waiting or b"\r" in data or not data.endswith(b"\n\n"):  # else: whole events, as nearly always
+            try:
+                data = self._events.feed(data)
+            except EventTooLong as error:
+                self.error = UpstreamTransport(str(error))
+                return b""
+        return self._translated(data) if data else b""
 
     def finish(self) -> bytes:
         """The end of the upstream's answer; an answer without any event stays empty (credentials.md 4.3)."""

@@ -106,13 +106,6 @@ def _laid_out(turns: Sequence[Turn], by_turn: dict[int, list[_Call]]) -> Iterato
             yield Turn("tool", tuple(_result(call) for call in calls))
 
 
-def beginning_with_user(turns: Sequence[Turn]) -> list[Turn]:
-    """The turns with a user's first, as Messages and generateContent demand."""
-    if turns and turns[0].role == "user":
-        return list(turns)
-    return [Turn("user", (Text(BEGIN),)), *turns]
-
-
 def _with_ids(parts: Iterable[Part], calls: Sequence[_Call]) -> Iterator[Part]:
     numbered = iter(calls)
     for part in parts:

@@ -90,8 +90,9 @@ def split(events: bytes) -> Iterator[bytes]:
 
 def data_of(event: bytes) -> bytes:
     """The data of one event: its ``data:`` lines joined; empty when it has none (a comment)."""
-    if event.startswith(b"data:") and b"\n" not in event:
-        return event[5:].strip()
+    start = 0 if event.startswith(b"data:") else event.find(b"\ndata:") + 1
+    if (start or event.startswith(b"data:")) and event.find(b"\n", start) < 0:  # one such line, at the end
+        return event[start + 5 :].strip()
     lines = (line[5:].strip() for line in event.split(b"\n") if line.startswith(b"data:"))
     return b"\n".join(lines)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -218,3 +219,37 @@ def test_local_counts(http: FakeHttp, live: Live, kind: Any, client: str, body: 
     shape = {"claude": {"input_tokens"}, "gemini": {"totalTokens", "promptTokensDetails"}, "openai": {"usage"}}
     assert set(counted) == shape[client]
     assert http.sent == []
+
+
+def nested(depth: int) -> Any:
+    """A schema keyword that holds arrays in arrays."""
+    deep: Any = "x"
+    for _ in range(depth):
+        deep = [deep]
+    return deep
+
+
+def with_deep_tool(client: str, depth: int) -> dict[str, Any]:
+    schema = {"type": "object", "x": nested(depth)}
+    if client == "openai":
+        return {**CHAT, "tools": [{"type": "function", "function": {"name": "f", "parameters": schema}}]}
+    return {**CLAUDE, "tools": [{"name": "f", "input_schema": schema}]}
+
+
+DEEP = pytest.mark.parametrize(
+    ("kind", "name", "client"),
+    [(ClaudeProvider, "claude", "openai"), (OpenAICompatProvider, "mine", "claude"), (GeminiProvider, "gemini", "claude")],
+)
+
+
+@DEEP
+def test_deep_nesting_is_sent(http: FakeHttp, kind: Any, name: str, client: str) -> None:
+    assert "[" * 400 in json.dumps(sent(http, kind, name, client, with_deep_tool(client, 400)))
+
+
+@DEEP
+def test_what_is_too_deep_to_be_written_is_refused(http: FakeHttp, kind: Any, name: str, client: str) -> None:
+    asked = replace(call(client, with_deep_tool(client, 1)), body=with_deep_tool(client, 5000))
+    with pytest.raises(RequestError, match="nested too deeply") as caught:
+        provider(kind, http).execute(key(name, BASE), asked, "up")
+    assert caught.value.status == 400

@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from end_to_end.families import CHAT, CLAUDE, GEMINI, RESPONSES
+from end_to_end.matrix import order
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from translation.exchanges import ALIAS, events
@@ -24,6 +26,7 @@ UPSTREAMS: tuple[Format, ...] = ("openai", "claude", "gemini", "codex", "gemini-
 ALL_PAIRS = [
     (client, upstream) for client in CLIENT_FORMATS for upstream in UPSTREAMS if not HUB.bypasses(client, upstream)
 ]
+FAMILIES = {"openai": CHAT, "openai-response": RESPONSES, "claude": CLAUDE, "gemini": GEMINI}
 PAIRS = pytest.mark.parametrize(("client", "upstream"), ALL_PAIRS, ids=[f"{c}-{u}" for c, u in ALL_PAIRS])
 
 WORDS = st.sampled_from(
@@ -100,6 +103,8 @@ def transcript(client: Format, upstream: Format, pieces: list[bytes]) -> list[An
     if not transform.complete and transform.error is None:
         out += transform.finish()
     assert out == b"" or out.endswith(b"\n\n")
+    if out and transform.error is None and client in FAMILIES:
+        order.check(FAMILIES[client], out + (b"data: [DONE]\n\n" if client == "openai" else b""))
     return [json.loads(data) for event in split(out) if (data := data_of(event))]
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cliproxy.translation.model import Text, ToolCall, ToolResult, Turn
-from cliproxy.translation.pairing import NO_RESULT, beginning_with_user, paired
+from cliproxy.translation.pairing import NO_RESULT, paired
 
 
 def asked(*ids: str) -> Turn:
@@ -76,11 +76,6 @@ def test_calls_without_ids_are_answered_in_order() -> None:
 def test_calls_that_end_the_conversation_have_no_result_yet() -> None:
     assert shape(paired([USER, asked("a", "b")], prefix="c")) == [("user", "U"), ("assistant", "a", "b")]
     assert results(paired([asked("a", "b"), answered("b")], prefix="c")) == {"a": NO_RESULT, "b": "result of b"}
-
-
-def test_beginning_with_the_user() -> None:
-    assert beginning_with_user([USER]) == [USER]
-    assert [turn.role for turn in beginning_with_user([asked("a")])] == ["user", "assistant"]
 
 
 TURNS = st.lists(

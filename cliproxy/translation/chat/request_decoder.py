@@ -169,14 +169,15 @@ def _assistant(message: Mapping[str, Any]) -> Iterator[Part]:
 
 def thoughts_of(value: Any) -> Iterator[str]:
     """The texts in ``reasoning_content``: a string, a list, or objects with ``text``."""
-    if isinstance(value, str):
-        if value:
-            yield value
-    elif isinstance(value, list):
-        for item in value:
-            yield from thoughts_of(item)
-    elif isinstance(value, dict):
-        yield from thoughts_of(value.get("text"))
+    waiting = [value]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, str) and found:
+            yield found
+        elif isinstance(found, list):
+            waiting += reversed(found)
+        elif isinstance(found, dict):
+            waiting.append(found.get("text"))
 
 
 def _call(call: Mapping[str, Any]) -> Part:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from cliproxy.translation import exactjson
@@ -212,14 +213,26 @@ def _tool(tool: FunctionTool | BuiltinTool, names: ToolNames) -> dict[str, Any] 
 
 
 def _tool_choice(conversation: Conversation, names: ToolNames) -> Any:
-    choice = conversation.tool_choice
+    choice = declared_choice(conversation)
     if choice is None:
         return None
-    if choice.mode == "tool" or (choice.mode == "allowed" and len(choice.names) == 1):
+    if choice.mode == "tool":
         return {"type": "function", "function": {"name": names.wire(choice.names[0], choice.namespace)}}
     if choice.mode == "builtin":
         return _builtin_choice(choice, conversation.tools)
     return "required" if choice.mode == "allowed" else choice.mode
+
+
+def declared_choice(conversation: Conversation) -> ToolChoice | None:
+    """The tool choice as far as it is about declared functions: a tool that was left out cannot be forced."""
+    choice = conversation.tool_choice
+    if choice is None or choice.mode not in ("tool", "allowed"):
+        return choice
+    declared = conversation.declared_names
+    names = tuple(name for name in choice.names if (choice.namespace, name) in declared)
+    if not names:
+        return None
+    return replace(choice, mode="tool" if len(names) == 1 else "allowed", names=names)
 
 
 def _builtin_choice(choice: ToolChoice, tools: Sequence[FunctionTool | BuiltinTool]) -> Any:

@@ -16,6 +16,7 @@ from cliproxy.translation.claude.request_decoder import thinking_text
 from cliproxy.translation.codec import Exchange
 from cliproxy.translation.events import FinishReason
 from cliproxy.translation.formats import CLAUDE
+from cliproxy.translation.ids import random_id
 from cliproxy.translation.model import Opaque, RedactedThinking, Signature
 from cliproxy.translation.parsing import event_object, exact_object
 from cliproxy.translation.reading import obj, objects, text
@@ -135,7 +136,7 @@ class ClaudeDecoder:
             self._signature(text(block.get("signature")))
         elif kind == "tool_use":
             namespace, name = self._exchange.names.original(text(block.get("name")))
-            builder.tool(text(block.get("id")), name, namespace)
+            builder.tool(text(block.get("id")) or random_id("toolu_"), name, namespace)
             if given := block.get("input"):
                 builder.arguments(given if isinstance(given, str) else exactjson.text(given))
         elif kind == "redacted_thinking":

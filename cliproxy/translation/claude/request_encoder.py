@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cliproxy.translation.arguments import as_object
-from cliproxy.translation.chat.request_encoder import result_text
+from cliproxy.translation.chat.request_encoder import declared_choice, result_text
 from cliproxy.translation.codec import Target
 from cliproxy.translation.formats import CLAUDE, GEMINI, GEMINI_CLI
 from cliproxy.translation.function_names import ToolNames, tool_id
@@ -29,7 +29,7 @@ from cliproxy.translation.model import (
     ToolResult,
     Turn,
 )
-from cliproxy.translation.pairing import beginning_with_user, paired
+from cliproxy.translation.pairing import BEGIN, paired
 from cliproxy.translation.schemas import for_claude
 from cliproxy.translation.thinking.levels import budget_of
 
@@ -80,7 +80,7 @@ def thinking_of(reasoning: Reasoning) -> Block | None:
 def _messages(conversation: Conversation, names: ToolNames) -> list[Block]:
     messages: list[Block] = []
     turns = paired(conversation.turns, prefix="toolu_", spelled=tool_id)
-    for turn in beginning_with_user(turns):
+    for turn in turns:
         role = "assistant" if turn.role == "assistant" else "user"
         blocks = list(_blocks(turn, conversation, names))
         if not blocks:
@@ -89,6 +89,8 @@ def _messages(conversation: Conversation, names: ToolNames) -> list[Block]:
             messages[-1]["content"] += blocks
         else:
             messages.append({"role": role, "content": blocks})
+    if not messages or messages[0]["role"] != "user":  # the API wants it so; a blank first turn counts as none
+        messages.insert(0, {"role": "user", "content": [{"type": "text", "text": BEGIN}]})
     if messages[-1]["role"] == "assistant":
         _trim_end(messages[-1]["content"])
     return messages
@@ -223,10 +225,10 @@ def _tool(tool: FunctionTool | BuiltinTool, conversation: Conversation, names: T
 
 
 def _tool_choice(conversation: Conversation, names: ToolNames) -> Block | None:
-    choice = conversation.tool_choice
+    choice = declared_choice(conversation)
     if choice is None:
         shape: Block = {"type": "auto"}
-    elif choice.mode == "tool" or (choice.mode == "allowed" and len(choice.names) == 1):
+    elif choice.mode == "tool":
         shape = {"type": "tool", "name": names.wire(choice.names[0], choice.namespace)}
     else:
         kinds = {"required": "any", "allowed": "any", "none": "none"}

@@ -178,3 +178,11 @@ def test_structured_output_of_newer_clients() -> None:
     schema = {"type": "object", "properties": {}}
     body = encoded({"role": "user", "content": "U"}, output_config={"format": {"type": "json_schema", "schema": schema}})
     assert body["response_format"] == {"type": "json_schema", "json_schema": {"name": "response", "schema": schema}}
+
+
+def test_a_server_tool_that_was_left_out_cannot_be_forced() -> None:
+    tools = [{"type": "web_search_20250305", "name": "web_search"}, *TOOLS]
+    body = encoded({"role": "user", "content": "U"}, tools=tools, tool_choice={"type": "tool", "name": "web_search"})
+    assert "tool_choice" not in body
+    body = encoded({"role": "user", "content": "U"}, tools=tools, tool_choice={"type": "tool", "name": "f"})
+    assert body["tool_choice"] == {"type": "function", "function": {"name": "f"}}

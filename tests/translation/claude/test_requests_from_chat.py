@@ -154,6 +154,13 @@ def test_a_history_that_begins_with_the_assistant_gets_a_user_turn() -> None:
     assert [block["text"] for block in messages[1]["content"]] == ["hello ", "there"]
 
 
+@pytest.mark.parametrize("first", ["", " ", [{"type": "text", "text": "\n"}]])
+def test_a_blank_first_turn_counts_as_none(first: Any) -> None:
+    messages = encoded({"role": "user", "content": first}, {"role": "assistant", "content": "a"}, USER)["messages"]
+    assert [message["role"] for message in messages] == ["user", "assistant", "user"]
+    assert messages[0]["content"][0]["text"].strip()
+
+
 def test_blank_texts_are_left_out() -> None:
     content = [{"type": "text", "text": text} for text in ("", " \n", "a")]
     assert encoded({"role": "user", "content": content})["messages"][0]["content"] == [{"type": "text", "text": "a"}]
