@@ -115,7 +115,7 @@ RESPONSES = Family(
 )  # fmt: skip
 CLAUDE = Family(
     "claude", "claude-api-key", "claude-test", "claude-up", _fixed("/v1/messages"),
-    lambda model, stream: {**_messages(model, stream), "max_tokens": 100}, _claude_text,
+    lambda model, stream: {**_messages(model, stream), "max_tokens": 10000}, _claude_text,
     lambda data: data.get("delta", {}).get("text", ""), lambda data: data.get("message", data).get("model"),
 )  # fmt: skip
 GEMINI = Family(

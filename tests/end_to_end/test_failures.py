@@ -106,13 +106,13 @@ def read_answer(sock: Any) -> Answer:
 
 
 def test_sixty_megabytes_in_chunks(server: Proxy) -> None:
-    body = b'{"model":"gpt-test","messages":[],"padding":"' + b"x" * (60 << 20) + b'"}'
+    body = b'{"model":"gpt-test","messages":[{"role":"user","content":"hi"}],"padding":"' + b"x" * (60 << 20) + b'"}'
     answer = post_in_parallel(server, "/v1/chat/completions", body, chunked=True)
     assert answer.status == 413
 
 
 def test_forty_megabytes_pass(server: Proxy, upstream: FakeUpstream) -> None:
-    body = b'{"model":"gpt-test","messages":[],"padding":"' + b"x" * (40 << 20) + b'"}'
+    body = b'{"model":"gpt-test","messages":[{"role":"user","content":"hi"}],"padding":"' + b"x" * (40 << 20) + b'"}'
     assert post_in_parallel(server, "/v1/chat/completions", body).status == 200
     assert len(upstream.requests[0].body) == len(body) - len("gpt-test") + len("gpt-up")
 

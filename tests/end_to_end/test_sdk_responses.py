@@ -11,7 +11,7 @@ import pytest
 from end_to_end.families import RESPONSES, Fresh
 from end_to_end.proxy import KEY, Proxy
 from upstream import codex
-from upstream.content import ONE_TOOL, SIGNATURE, TEXT, THINKING, TWO_TOOLS, Reply
+from upstream.content import ENCRYPTED, ONE_TOOL, TEXT, THINKING, TWO_TOOLS, Reply
 from upstream.plan import Plan
 from upstream.server import FakeUpstream
 
@@ -89,7 +89,7 @@ def test_reasoning_comes_with_its_opaque_content(client: openai.OpenAI, upstream
     response = client.responses.create(model="codex-test", input="hi", reasoning={"effort": "high"})
     item = response.output[0]
     assert item.type == "reasoning"
-    assert item.encrypted_content == SIGNATURE
+    assert item.encrypted_content == ENCRYPTED
     assert upstream.requests[0].json["reasoning"]["effort"] == "high"
     assert upstream.requests[0].json["include"] == ["reasoning.encrypted_content"]
 

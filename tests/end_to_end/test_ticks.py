@@ -215,7 +215,7 @@ def test_busy_streams_have_no_comments(ticking: Proxy, upstream: FakeUpstream) -
 @pytest.mark.case("client-api:9")
 def test_newlines_before_whole_answers(ticking: Proxy, upstream: FakeUpstream) -> None:
     upstream.always(Plan(delay=2.4))
-    compact = ("/v1/responses/compact", {"model": "codex-test", "input": []})
+    compact = ("/v1/responses/compact", {"model": "codex-test", "input": [{"role": "user", "content": "hi"}]})
     asked = [(family.path(), family.body()) for family in ALL] + [compact]
     with ThreadPoolExecutor(len(asked)) as pool:
         answers = list(pool.map(lambda ask: ticking.post(*ask), asked))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from upstream.content import Reply, halves
+from upstream.content import Reply, ToolCall, halves
 
 CREATED = 1700000000
 
@@ -25,18 +26,18 @@ def usage(reply: Reply) -> dict[str, Any]:
 
 def finish(reply: Reply) -> str:
     """The finish reason."""
-    return "tool_calls" if reply.calls else "stop"
+    return "tool_calls" if reply.all_calls else reply.stop
 
 
 def body(reply: Reply, model: str, request: Mapping[str, Any]) -> dict[str, Any]:
     """A whole ``chat.completion``."""
     message: dict[str, Any] = {"role": "assistant", "content": reply.joined or None, "refusal": None}
-    if reply.thinking:
+    if reply.thoughts:
         message["reasoning_content"] = reply.thoughts
-    if reply.calls:
+    if reply.all_calls:
         message["tool_calls"] = [
             {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-            for call in reply.calls
+            for call in reply.all_calls
         ]
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish(reply)}
     return {
@@ -63,15 +64,19 @@ def chunk(reply: Reply, model: str, delta: Mapping[str, Any], reason: str | None
 
 def _deltas(reply: Reply) -> Iterator[dict[str, Any]]:
     yield {"role": "assistant", "content": ""}
-    for piece in reply.thinking:
-        yield {"reasoning_content": piece}
-    for piece in reply.text:
-        yield {"content": piece}
-    for index, call in enumerate(reply.calls):
-        function = {"name": call.name, "arguments": ""}
-        yield {"tool_calls": [{"index": index, "id": call.id, "type": "function", "function": function}]}
-        for piece in halves(call.arguments):
-            yield {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}
+    numbers = itertools.count()
+    for segment in reply.segments:
+        yield from ({"reasoning_content": piece} for piece in segment.thinking)
+        yield from ({"content": piece} for piece in segment.text)
+        for call, index in zip(segment.calls, numbers, strict=False):
+            yield from _call(call, index)
+
+
+def _call(call: ToolCall, index: int) -> Iterator[dict[str, Any]]:
+    function = {"name": call.name, "arguments": ""}
+    yield {"tool_calls": [{"index": index, "id": call.id, "type": "function", "function": function}]}
+    for piece in halves(call.arguments):
+        yield {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}
 
 
 def _head(reply: Reply, model: str) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import Any
 
 from upstream.content import Reply, halves
 
+_STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "content_filter": "refusal"}
+
 
 def usage(reply: Reply) -> dict[str, Any]:
     """The usage object; input excludes what came from the cache."""
@@ -22,7 +24,7 @@ def usage(reply: Reply) -> dict[str, Any]:
 
 def stop_reason(reply: Reply) -> str:
     """Why the model stopped."""
-    return "tool_use" if reply.calls else "end_turn"
+    return "tool_use" if reply.all_calls else _STOP_REASONS[reply.stop]
 
 
 def body(reply: Reply, model: str, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,16 +55,21 @@ Block = tuple[dict[str, Any], list[dict[str, Any]]]
 
 def _blocks(reply: Reply) -> Iterator[Block]:
     """(finished block, its deltas) in order."""
-    if reply.thinking:
-        block = {"type": "thinking", "thinking": reply.thoughts, "signature": reply.signature}
-        deltas = [{"type": "thinking_delta", "thinking": piece} for piece in reply.thinking]
-        yield block, [*deltas, {"type": "signature_delta", "signature": reply.signature}]
-    if reply.text:
+    for segment in reply.segments:
+        yield from _segment(segment)
+
+
+def _segment(part: Reply) -> Iterator[Block]:
+    if part.thinking:
+        block = {"type": "thinking", "thinking": "".join(part.thinking), "signature": part.signature}
+        deltas = [{"type": "thinking_delta", "thinking": piece} for piece in part.thinking]
+        yield block, [*deltas, {"type": "signature_delta", "signature": part.signature}]
+    if part.text:
         yield (
-            {"type": "text", "text": reply.joined},
-            [{"type": "text_delta", "text": piece} for piece in reply.text],
+            {"type": "text", "text": "".join(part.text)},
+            [{"type": "text_delta", "text": piece} for piece in part.text],
         )
-    for call in reply.calls:
+    for call in part.calls:
         block = {"type": "tool_use", "id": call.id, "name": call.name, "input": json.loads(call.arguments)}
         yield block, [{"type": "input_json_delta", "partial_json": piece} for piece in halves(call.arguments)]
 

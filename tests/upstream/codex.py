@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from upstream.content import Reply, halves
+from upstream.content import ENCRYPTED, Reply, halves
 
 Step = tuple[str, dict[str, Any]]
 _NOTHING_YET: dict[str, dict[str, Any]] = {
@@ -14,6 +15,9 @@ _NOTHING_YET: dict[str, dict[str, Any]] = {
     "message": {"content": []},
     "function_call": {"arguments": ""},
 }
+
+
+_INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
 
 
 def usage(reply: Reply) -> dict[str, Any]:
@@ -30,8 +34,10 @@ def usage(reply: Reply) -> dict[str, Any]:
 
 def body(reply: Reply, model: str, request: Mapping[str, Any]) -> dict[str, Any]:
     """The finished ``response`` object."""
+    reason = _INCOMPLETE.get(reply.stop)
     return _response(reply, model, request) | {
-        "status": "completed", "output": [item for item, _ in _items(reply)], "usage": usage(reply),
+        "status": "incomplete" if reason else "completed", "output": [item for item, _ in _items(reply)],
+        "usage": usage(reply), "incomplete_details": {"reason": reason} if reason else None,
     }  # fmt: skip
 
 
@@ -49,7 +55,7 @@ def events(reply: Reply, model: str, request: Mapping[str, Any]) -> Iterator[byt
 
 
 def _steps(reply: Reply, model: str, request: Mapping[str, Any]) -> Iterator[Step]:
-    opened = _response(reply, model, request)
+    opened, finished = _response(reply, model, request), body(reply, model, request)
     yield "response.created", {"response": opened}
     yield "response.in_progress", {"response": opened}
     for index, (item, steps) in enumerate(_items(reply)):
@@ -59,13 +65,18 @@ def _steps(reply: Reply, model: str, request: Mapping[str, Any]) -> Iterator[Ste
         for kind, fields in steps:
             yield kind, {"item_id": item["id"], "output_index": index, **fields}
         yield "response.output_item.done", {"output_index": index, "item": item}
-    yield "response.completed", {"response": body(reply, model, request)}
+    yield f"response.{finished['status']}", {"response": finished}
 
 
 def _items(reply: Reply) -> Iterator[tuple[dict[str, Any], list[Step]]]:
+    for number, segment in enumerate(reply.segments):
+        yield from _segment(replace(segment, id=f"{reply.id}{number or ''}", then=None))
+
+
+def _segment(reply: Reply) -> Iterator[tuple[dict[str, Any], list[Step]]]:
     if reply.thinking:
         item = {
-            "id": f"rs_{reply.id}", "type": "reasoning", "encrypted_content": reply.signature,
+            "id": f"rs_{reply.id}", "type": "reasoning", "encrypted_content": ENCRYPTED if reply.signature else None,
             "summary": [{"type": "summary_text", "text": reply.thoughts}],
         }  # fmt: skip
         yield item, list(_summary(reply))

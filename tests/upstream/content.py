@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,11 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer: thoughts, then text, then tool calls. Each piece of text is one delta of a stream."""
+    """One answer: thoughts, then text, then tool calls. Each piece of text is one delta of a stream.
+
+    ``stop`` says why it ended where the calls do not say it already. ``then`` goes on with the same answer: of it, only
+    thoughts, text and calls count.
+    """
 
     text: tuple[str, ...] = ()
     thinking: tuple[str, ...] = ()
@@ -39,20 +44,34 @@ class Reply:
     calls: tuple[ToolCall, ...] = ()
     usage: Usage = Usage()
     id: str = "7f3a"
+    stop: Literal["stop", "length", "content_filter"] = "stop"
+    then: Reply | None = None
+
+    @property
+    def segments(self) -> list[Reply]:
+        """This and what comes after it."""
+        return [self, *(self.then.segments if self.then else ())]
 
     @property
     def joined(self) -> str:
         """The whole text."""
-        return "".join(self.text)
+        return "".join(piece for segment in self.segments for piece in segment.text)
 
     @property
     def thoughts(self) -> str:
         """All the thinking."""
-        return "".join(self.thinking)
+        return "".join(piece for segment in self.segments for piece in segment.thinking)
+
+    @property
+    def all_calls(self) -> list[ToolCall]:
+        """The calls of all segments."""
+        return [call for segment in self.segments for call in segment.calls]
 
 
 TEXT = Reply(text=("Hello", ", wörld ", "\u2028 and \U0001f30d."))
 SIGNATURE = "RXJjRENrZ0lDaEFDR0FJcVFLZXhhbXBsZXNpZ25hdHVyZW9mdGhpcnR5dHdvYnl0ZXM9PQ=="
+ENCRYPTED = f"gAAAAAB{SIGNATURE}"
+"""The same thoughts as OpenAI hides them (translation.md 2.2)."""
 THINKING = replace(TEXT, thinking=("First, ", "let me see."), signature=SIGNATURE)
 ONE_TOOL = Reply(calls=(ToolCall("call_w1", "get_weather", '{"city":"Paris","days":2}'),), signature=SIGNATURE)
 TWO_TOOLS = Reply(

@@ -8,6 +8,8 @@ from typing import Any
 
 from upstream.content import Reply
 
+_FINISH = {"stop": "STOP", "length": "MAX_TOKENS", "content_filter": "SAFETY"}
+
 
 def usage(reply: Reply) -> dict[str, Any]:
     """The usageMetadata object; candidates exclude thoughts."""
@@ -24,20 +26,25 @@ def usage(reply: Reply) -> dict[str, Any]:
 
 def body(reply: Reply, model: str, request: Mapping[str, Any]) -> dict[str, Any]:
     """A whole GenerateContentResponse."""
-    parts = [{"text": reply.thoughts, "thought": True}] if reply.thinking else []
-    if reply.text:
-        parts.append({"text": reply.joined})
-    return _response(reply, model, [*parts, *_calls(reply)], "STOP") | {"usageMetadata": usage(reply)}
+    parts: list[dict[str, Any]] = []
+    for segment in reply.segments:
+        parts += [{"text": "".join(segment.thinking), "thought": True}] if segment.thinking else []
+        parts += [{"text": "".join(segment.text)}] if segment.text else []
+        parts += _calls(segment)
+    return _response(reply, model, parts, _FINISH[reply.stop]) | {"usageMetadata": usage(reply)}
 
 
 def events(reply: Reply, model: str, request: Mapping[str, Any]) -> Iterator[bytes]:
     """The stream, one SSE event each; the last one has finishReason and the final usage."""
     early = {"promptTokenCount": reply.usage.prompt, "totalTokenCount": reply.usage.prompt}
-    pieces: list[dict[str, Any]] = [{"text": piece, "thought": True} for piece in reply.thinking]
-    pieces += [{"text": piece} for piece in reply.text]
-    for piece in [*pieces, *_calls(reply)]:
+    pieces: list[dict[str, Any]] = []
+    for segment in reply.segments:
+        pieces += [{"text": piece, "thought": True} for piece in segment.thinking]
+        pieces += [{"text": piece} for piece in segment.text]
+        pieces += _calls(segment)
+    for piece in pieces:
         yield _event(_response(reply, model, [piece], None) | {"usageMetadata": early})
-    yield _event(_response(reply, model, [{"text": ""}], "STOP") | {"usageMetadata": usage(reply)})
+    yield _event(_response(reply, model, [{"text": ""}], _FINISH[reply.stop]) | {"usageMetadata": usage(reply)})
 
 
 def count(reply: Reply) -> dict[str, Any]:
@@ -47,10 +54,11 @@ def count(reply: Reply) -> dict[str, Any]:
 
 
 def _calls(reply: Reply) -> list[dict[str, Any]]:
-    """One part per call; only the first carries the thought signature."""
-    parts: list[dict[str, Any]] = [
-        {"functionCall": {"id": call.id, "name": call.name, "args": json.loads(call.arguments)}} for call in reply.calls
-    ]
+    """One part per call, without an id where the reply has none; only the first carries the thought signature."""
+    parts: list[dict[str, Any]] = []
+    for call in reply.calls:
+        said = {"name": call.name, "args": json.loads(call.arguments)}
+        parts.append({"functionCall": {"id": call.id, **said} if call.id else said})
     if parts and reply.signature:
         parts[0]["thoughtSignature"] = reply.signature
     return parts

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from upstream import chat, claude, codex, gemini
 from upstream.content import Reply
+from upstream.refusals import chat as chat_refusals
+from upstream.refusals import claude as claude_refusals
+from upstream.refusals import gemini as gemini_refusals
+from upstream.refusals import responses as responses_refusals
 
 
 class Malformed(Exception):
@@ -55,7 +59,7 @@ class Asked:
 def understand(method: str, target: str, headers: Mapping[str, str], body: bytes) -> Asked:
     """Read one request.
 
-    :raises Malformed: wrong path, no credential, no JSON, a required field missing.
+    :raises Malformed: wrong path, no credential, no JSON, a required field missing, or what else the real API refuses.
     """
     path, _, query = target.partition("?")
     if method != "POST":
@@ -74,22 +78,23 @@ def _asked(path: str, query: str, request: Mapping[str, Any]) -> Asked:
     model = request.get("model", "")
     if path == "/v1/chat/completions":
         _require(CHAT, request)
-        if "stream_options" in request and not request.get("stream"):
-            raise Malformed("stream_options without stream")
+        _refuse(chat_refusals.reasons(request))
         return Asked(CHAT, model, request, bool(request.get("stream")))
     if path == "/v1/messages":
         _require(CLAUDE, request)
+        _refuse(claude_refusals.reasons(request))
         return Asked(CLAUDE, model, request, bool(request.get("stream")))
     if path == "/v1/messages/count_tokens":
+        _refuse(claude_refusals.count_reasons(request))
         return Asked(CLAUDE, model, request, fixed=lambda reply: {"input_tokens": reply.usage.prompt})
     if path == "/responses":
         _require(CODEX, request)
-        if request.get("stream") is not True or not isinstance(request["input"], list):
-            raise Malformed("the Codex backend only streams, and takes a list as input")
+        _refuse(responses_refusals.reasons(request))
         return Asked(CODEX, model, request, stream=True)
     if path in ("/responses/compact", "/v1/responses/compact"):
         if "stream" in request:
             raise Malformed("stream in a compaction")
+        _refuse(responses_refusals.input_reasons(request))
         return Asked(CODEX, model, request, fixed=lambda reply: codex.compaction(request))
     return _asked_by_model_path(path, query, request)
 
@@ -98,16 +103,18 @@ def _asked_by_model_path(path: str, query: str, request: Mapping[str, Any]) -> A
     match = _MODEL_PATH.fullmatch(path)
     if match is None:
         raise Malformed(f"no such path {path}")
-    _require(GEMINI, request)
     model, action = match.groups()
+    if action == "countTokens":
+        _refuse(gemini_refusals.count_reasons(request, model))
+        return Asked(GEMINI, model, request, fixed=gemini.count)
+    _require(GEMINI, request)
+    _refuse(gemini_refusals.reasons(request, model))
     if action == "generateContent":
         return Asked(GEMINI, model, request)
     if action == "streamGenerateContent":
         if "alt=sse" not in query:
             raise Malformed("a stream without alt=sse")
         return Asked(GEMINI, model, request, stream=True)
-    if action == "countTokens":
-        return Asked(GEMINI, model, request, fixed=gemini.count)
     raise Malformed(f"no such action {action}")
 
 
@@ -127,6 +134,12 @@ def _require(voice: Voice, request: Mapping[str, Any]) -> None:
     missing = [name for name in voice.required if name not in request]
     if missing:
         raise Malformed(f"{voice.name}: no {', '.join(missing)}")
+
+
+def _refuse(reasons: Iterable[str]) -> None:
+    found = list(reasons)
+    if found:
+        raise Malformed("; ".join(found))
 
 
 def _credential(value: str) -> bool:

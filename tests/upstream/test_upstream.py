@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
+import re
 import threading
 import zlib
 from collections.abc import Iterator
@@ -16,13 +17,20 @@ import openai
 import pytest
 import zstandard
 from google import genai
-from upstream.content import SIGNATURE, TEXT, THINKING, TWO_TOOLS, long_text
+from upstream.content import SIGNATURE, TEXT, THINKING, TWO_TOOLS, Reply, long_text
 from upstream.plan import EMPTY, REFUSE, Framing, Plan, at_random, per_byte
 from upstream.server import FakeUpstream
 from upstream.waiting import eventually
 
-HEADERS = {"Content-Type": "application/json", "Authorization": "Bearer k"}
+HEADERS = {
+    "Content-Type": "application/json", "Authorization": "Bearer k", "X-Goog-Api-Key": "k",
+    "Anthropic-Version": "2023-06-01",
+}  # fmt: skip
 CHAT = {"model": "up", "messages": [{"role": "user", "content": "hi"}]}
+CLAUDE = {**CHAT, "max_tokens": 9}
+CODEX = {"model": "up", "input": CHAT["messages"], "instructions": "", "store": False, "stream": True}
+GEMINI = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}
+STARTS = re.compile(r"content_block_start|output_item.added")
 
 
 @pytest.fixture
@@ -48,7 +56,7 @@ def test_records_what_it_got(fake: FakeUpstream) -> None:
     (request,) = fake.requests
     assert (request.method, request.path, request.json) == ("POST", "/v1/chat/completions", CHAT)
     assert request.headers["authorization"] == "Bearer k"
-    assert request.answered is not None
+    eventually(lambda: request.answered, "the answer is known to be written")
     assert request.left is None
 
 
@@ -164,7 +172,7 @@ def test_openai_sdk_reads_responses(fake: FakeUpstream) -> None:
     fake.always(Plan(reply=THINKING))
     with openai.OpenAI(base_url=fake.url, api_key="k", max_retries=0) as client:
         asked: Any = [{"type": "message", "role": "user", "content": "hi"}]
-        with client.responses.stream(model="up", input=asked) as stream:
+        with client.responses.stream(model="up", input=asked, instructions="", store=False) as stream:
             response = stream.get_final_response()
     assert response.output_text == TEXT.joined
     assert [item.type for item in response.output] == ["reasoning", "message"]
@@ -181,6 +189,33 @@ def test_anthropic_sdk_reads_a_stream(fake: FakeUpstream) -> None:
     assert (thinking.thinking, thinking.signature) == (THINKING.thoughts, SIGNATURE)
     assert text.type == "text"
     assert text.text == TEXT.joined
+
+
+LONG = Reply(("one ",), ("hm ",), SIGNATURE, TWO_TOOLS.calls[:1], then=Reply(("two",), (), "", TWO_TOOLS.calls[1:]))
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "kinds"),
+    [
+        ("/v1/messages", {**CLAUDE, "stream": True}, ["thinking", "text", "tool_use", "text", "tool_use"]),
+        ("/responses", CODEX, ["reasoning", "message", "function_call", "message", "function_call"]),
+    ],
+)
+def test_an_answer_goes_on_after_its_calls(fake: FakeUpstream, path: str, body: Any, kinds: list[str]) -> None:
+    fake.always(Plan(reply=LONG))
+    events = [json.loads(line[6:]) for line in ask(fake, body, path)[1].split(b"\n") if line.startswith(b"data: {")]
+    opened = [event.get("content_block") or event.get("item") for event in events if STARTS.search(event["type"])]
+    assert [item["type"] for item in opened] == kinds
+    assert len({item.get("id") or str(number) for number, item in enumerate(opened)}) == len(kinds)
+
+
+@pytest.mark.parametrize(("stop", "word"), [("length", "MAX_TOKENS"), ("content_filter", "SAFETY")])
+def test_why_an_answer_ended(fake: FakeUpstream, stop: Any, word: str) -> None:
+    fake.always(Plan(reply=Reply(("x",), stop=stop)))
+    assert ask(fake)[1].count(f'"finish_reason": "{stop}"'.encode()) == 1
+    assert f'"finishReason": "{word}"'.encode() in ask(fake, GEMINI, "/v1beta/models/m:generateContent")[1]
+    assert b'"stop_reason": "end_turn"' not in ask(fake, CLAUDE, "/v1/messages")[1]
+    assert b"event: response.incomplete" in ask(fake, CODEX, "/responses")[1]
 
 
 def test_genai_sdk_reads_a_stream(fake: FakeUpstream) -> None:

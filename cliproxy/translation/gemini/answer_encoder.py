@@ -67,7 +67,7 @@ class GeminiEncoder:
                     out.append(head + exactjson.dumps(event.text) + self._text_tail)
             elif not getattr(event, "candidate", 0):
                 self._other(event, out)
-        return b"".join(out)
+        return _on_one_line(b"".join(out))
 
     def body(self, response: Response) -> bytes:
         """A whole response."""
@@ -126,6 +126,13 @@ class GeminiEncoder:
 
     def _usage(self, usage: Usage | None) -> dict[str, Any]:
         return gemini_usage.encode(usage, traffic=self._exchange.upstream in (CLAUDE, CODEX))
+
+
+def _on_one_line(events: bytes) -> bytes:
+    """Without bare line separators: Google's SDK for JavaScript takes U+2028 and U+2029 for the end of a line."""
+    if b"\xe2\x80" not in events:
+        return events
+    return events.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
 
 
 def _parts(parts: tuple[AnswerPart, ...]) -> list[Part]:

@@ -10,6 +10,7 @@ from cliproxy.records.usage import Tokens
 from cliproxy.translation import exactjson, usage
 from cliproxy.translation.builder import AnswerBuilder
 from cliproxy.translation.chat import usage as chat_usage
+from cliproxy.translation.claude.answer_decoder import REASONS
 from cliproxy.translation.codec import Exchange
 from cliproxy.translation.events import FinishReason
 from cliproxy.translation.parsing import event_object, exact_object
@@ -19,11 +20,6 @@ from cliproxy.translation.responses.passthrough import failure_of
 from cliproxy.translation.stream_errors import stream_error
 
 _INCOMPLETE: Mapping[str, FinishReason] = {"max_output_tokens": "length", "content_filter": "content_filter"}
-_STOP_REASONS: Mapping[str, FinishReason] = {
-    "max_tokens": "length", "model_context_window_exceeded": "length", "tool_use": "tool_calls",
-    "stop_sequence": "stop_sequence", "refusal": "content_filter", "pause_turn": "pause",
-}  # fmt: skip
-"""Words of Messages in ``response.stop_reason``, which some upstreams add (1.10)."""
 _BEGINNINGS = ("response.created", "response.in_progress", "response.queued")
 _ENDS = ("response.completed", "response.incomplete")
 _FAILURES = ("response.failed", "error")
@@ -105,7 +101,7 @@ class ResponsesDecoder:
             self.builder.finish(_INCOMPLETE.get(why, "length"), word or why, sequence or None)
         else:
             default: FinishReason = "stop_sequence" if sequence and not word else "stop"
-            self.builder.finish(_STOP_REASONS.get(word, default), word, sequence or None)
+            self.builder.finish(REASONS.get(word, default), word, sequence or None)
 
     def _fail(self, event: Mapping[str, Any], data: bytes) -> None:
         """An error object as the exception that stands for it; its text may hold what the quick writer refuses."""

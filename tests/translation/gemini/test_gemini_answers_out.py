@@ -261,3 +261,11 @@ def test_counts(codec: GeminiCodec) -> None:
     assert exactjson.loads(codec.count(7)) == {
         "totalTokens": 7, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 7}],
     }  # fmt: skip
+
+
+def test_line_separators_are_escaped() -> None:
+    """Google's SDK for JavaScript ends a line at U+2028 and then misses the rest of the event."""
+    said = "a\u2028b\u2029c\u2027d"
+    stream = Talk("gemini", "openai", {"contents": []}).stream([{"choices": [{"delta": {"content": said}}]}, "[DONE]"])
+    assert not {"\u2028", "\u2029"} & set(stream.decode())
+    assert payloads(stream)[0]["candidates"][0]["content"]["parts"] == [{"text": said}]
