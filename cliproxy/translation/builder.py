@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from cliproxy.translation import exactjson
 from cliproxy.translation.events import (
     AnswerCall,
     AnswerPart,
@@ -44,7 +45,13 @@ class _Open:
 
     def __init__(self, n: int, kind: PartKind) -> None:
         self.n, self.kind = n, kind
-        self.pieces: list[str] = []
+        self.pieces: list[str | bytes] = []
+        """Texts, or JSON strings that nobody has had to read yet."""
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return "".join(piece if isinstance(piece, str) else exactjson.loads(piece) for piece in self.pieces)
 
 
 class AnswerBuilder:
@@ -63,6 +70,11 @@ class AnswerBuilder:
     def __repr__(self) -> str:
         state = "ended" if self.ended else "open" if self.started else "new"
         return f"<AnswerBuilder {state}, {self._next} parts, {len(self._events)} events waiting>"
+
+    @property
+    def waiting(self) -> int:
+        """How many events ``take`` would give."""
+        return len(self._events)
 
     def take(self) -> list[Event]:
         """The events since the last call."""
@@ -83,6 +95,10 @@ class AnswerBuilder:
         if text and part is not None:
             part.pieces.append(text)
             self._events.append(TextDelta(part.n, text, candidate))
+
+    def has_said(self, strings: list[bytes]) -> None:
+        """More text of the first candidate's open part, as JSON strings, that the client has got already."""
+        self._open[0].pieces += strings
 
     def thinking(self, text: str, candidate: int = 0) -> None:
         """More thinking; opens a thinking part when none is open."""
@@ -146,7 +162,7 @@ class AnswerBuilder:
         """The open part is complete."""
         part = self._open.pop(candidate, None)
         if part is not None:
-            self._events.append(PartStop(part.n, "".join(part.pieces), candidate))
+            self._events.append(PartStop(part.n, part.text, candidate))
 
     def finish(
         self, reason: FinishReason, native: str = "", stop_sequence: str | None = None, candidate: int = 0

@@ -66,6 +66,9 @@ class AnswerDecoder(Protocol):
 class AnswerEncoder(Protocol):
     """Writes one answer for a client."""
 
+    is_steady: bool
+    """Two deltas of one text part differ in the text only; false where events are numbered."""
+
     def events(self, events: list[Event]) -> bytes:
         """Whole SSE events in the client's framing, maybe none."""
 

@@ -19,6 +19,7 @@ from cliproxy.translation.chat.codec import ChatCodec
 from cliproxy.translation.claude.codec import ClaudeCodec
 from cliproxy.translation.codec import AnswerDecoder, AnswerEncoder, ClientCodec, Exchange, Target, UpstreamCodec
 from cliproxy.translation.draft import Draft
+from cliproxy.translation.events import Event, TextDelta
 from cliproxy.translation.formats import (
     ANTIGRAVITY,
     CLAUDE,
@@ -36,6 +37,7 @@ from cliproxy.translation.responses.codec import CodexCodec, ResponsesCodec
 from cliproxy.translation.responses.codex_request import to_codex
 from cliproxy.translation.signatures import SignatureCache
 from cliproxy.translation.sse import EventBuffer, EventTooLong, data_of, split
+from cliproxy.translation.text_lane import TextLane
 
 _GEMINI_CLIENTS = (GEMINI, GEMINI_CLI)
 _GEMINI_UPSTREAMS = (GEMINI, GEMINI_CLI, ANTIGRAVITY)
@@ -133,6 +135,7 @@ class TranslatedStream:
     def __init__(self, decoder: AnswerDecoder, encoder: AnswerEncoder, upstream: Format) -> None:
         self._decoder, self._encoder, self._upstream = decoder, encoder, upstream
         self._events = EventBuffer()
+        self._lane = TextLane() if encoder.is_steady else None
         self._begun = False
         self.error: UpstreamError | None = None
 
@@ -162,7 +165,13 @@ class TranslatedStream:
             except EventTooLong as error:
                 self.error = UpstreamTransport(str(error))
                 return b""
-        return self._translated(data) if data else b""
+        if not data:
+            return data
+        lane = self._lane
+        if lane is not None and (strings := lane.match(data)) is not None:
+            self._decoder.builder.has_said(strings)
+            return lane.write(strings)
+        return self._translated(data)
 
     def finish(self) -> bytes:
         """The end of the upstream's answer; an answer without any event stays empty (credentials.md 4.3)."""
@@ -175,16 +184,30 @@ class TranslatedStream:
         return self._encoder.events(self._decoder.builder.take())
 
     def _translated(self, events: bytes) -> bytes:
-        decoder = self._decoder
-        feed = decoder.feed
+        decoder, builder = self._decoder, self._decoder.builder
+        last, before = b"", 0
         for event in events.split(b"\n\n"):
             if event and (data := data_of(event)):
                 self._begun = True
-                feed(data)
+                last, before = event, builder.waiting
+                decoder.feed(data)
         if decoder.error is not None:
             self.error = decoder.error
             decoder.error.format = self._upstream
-        return self._encoder.events(decoder.builder.take())
+        found = builder.take()
+        return self._encoder.events(found) if self._lane is None else self._learning(self._lane, found, last, before)
+
+    def _learning(self, lane: TextLane, found: list[Event], last: bytes, before: int) -> bytes:
+        """Write the events of a block; from number ``before`` they came from ``last``, which may be like the next."""
+        delta = found[-1] if len(found) - before == 1 else None
+        if lane.is_hopeless or not isinstance(delta, TextDelta) or delta.candidate:
+            lane.forget()
+            if lane.is_hopeless:
+                self._lane = None
+            return self._encoder.events(found)
+        out, written = self._encoder.events(found[:-1]), self._encoder.events([delta])
+        lane.learn(last + b"\n\n", delta.text, written)
+        return out + written
 
 
 def read_stream(decoder: AnswerDecoder, stream: bytes) -> None:

@@ -331,7 +331,7 @@ NAMES = st.sampled_from(
     [*KEYWORDS, "items", "not", "patternProperties", "a", "b", "_", "reason", "minimum", "x-b", "example"]
 )
 TEXTS = st.sampled_from(["string", "object", "array", "null", "a", "_", "reason", "", REASON])
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS
+SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | TEXTS
 ANYTHING = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4), max_leaves=25
 )

@@ -42,6 +42,8 @@ _GEMINI_FAMILY = (GEMINI, GEMINI_CLI, ANTIGRAVITY)
 class ChatEncoder:
     """Writes one answer."""
 
+    is_steady = True
+
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._head = b""

@@ -47,6 +47,8 @@ _FIELDS = {"text": (b"text_delta", b"text"), "thinking": (b"thinking_delta", b"t
 class ClaudeEncoder:
     """Writes one answer. Only the first candidate; block indexes count from 0 without gaps."""
 
+    is_steady = True
+
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._index = 0

@@ -45,6 +45,8 @@ Part = dict[str, Any]
 class GeminiEncoder:
     """Writes one answer, each chunk a whole response of its own. Only the first candidate."""
 
+    is_steady = True
+
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._wrapped = exchange.client == GEMINI_CLI

@@ -79,6 +79,8 @@ class _Item:
 class ResponsesEncoder:
     """Writes one answer."""
 
+    is_steady = False
+
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._custom = {(tool.namespace, tool.name) for tool in exchange.conversation.functions if tool.custom}

@@ -646,7 +646,7 @@ def test_any_answer_is_well_formed(steps: list[Any], upstream: Format) -> None:
     SdkResponse.model_validate(answer.stream[-1]["response"])
 
 
-@given(st.dictionaries(st.sampled_from(sorted(ECHO)), st.none() | st.integers() | st.text(max_size=3) | st.just([{}])))
+@given(st.dictionaries(st.sampled_from(sorted(ECHO)), st.none() | st.integers(-(2**63), 2**64 - 1) | st.text(max_size=3) | st.just([{}])))
 @settings(deadline=None)
 def test_any_request_is_echoed_somehow(asked: dict[str, Any]) -> None:
     answer = Answer(all_kinds, asked={"input": "hi", **asked})
