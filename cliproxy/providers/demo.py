@@ -1,28 +1,31 @@
 """The demo: an upstream inside the proxy that says the last user text back, through the real pipeline (design D11).
 
-It answers each client format natively, so that curl and every SDK work before any account exists.
+It speaks Chat Completions, and clients of other formats are translated as for any other account, so that curl and every
+SDK work before any account exists.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
-from cliproxy.errors import RequestError
-from cliproxy.providers import demo_answers
 from cliproxy.providers.base import Answer, AnswerStream, Call
 from cliproxy.providers.calls import no_compact
 from cliproxy.providers.credential import Credential
-from cliproxy.records.usage import Tokens
-from cliproxy.translation.formats import CLAUDE, GEMINI, OPENAI, RESPONSES
+from cliproxy.providers.pipeline import Pipeline, Prepared
+from cliproxy.translation import exactjson, sse
+from cliproxy.translation.chat import passthrough
+from cliproxy.translation.formats import OPENAI
+from cliproxy.translation.ids import random_id
 from cliproxy.translation.names import base_name
-from cliproxy.translation.passthrough import Passthrough
+from cliproxy.translation.reading import objects, text
 
 _PAUSE = 0.005
 _GREETING = "Hello from cliproxy. Say something and I will say it back."
+_WORD = re.compile(r"\s*\S+\s*\Z|\s*\S+")
 
 
 class DemoProvider:
@@ -30,51 +33,74 @@ class DemoProvider:
 
     key = "demo"
 
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+
     def execute(self, credential: Credential, call: Call, model: str) -> Answer:
         """The echo as one body."""
-        no_compact(call)
-        echo = self._echo(call)
-        return Answer(orjson.dumps(_encoder(call).body(echo)), base_name(model), _tokens(echo))
+        prepared = self._prepared(call, model, stream=False)
+        sent, data = base_name(model), exactjson.dumps(_Echo.of(prepared.body).body())
+        return self._pipeline.whole(prepared, data, lambda body: passthrough.body(body, call.client_model, sent))
 
     def stream(self, credential: Credential, call: Call, model: str) -> AnswerStream:
         """The echo word by word, a few milliseconds apart."""
-        no_compact(call)
-        echo = self._echo(call)
-        transform = _Finished(call.client_model, base_name(model), echo)
-        return AnswerStream(_Words(_encoder(call).events(echo)), transform)
+        prepared = self._prepared(call, model, stream=True)
+        transform = self._pipeline.transform(
+            prepared, lambda: passthrough.ChatStream(call.client_model, base_name(model))
+        )
+        return AnswerStream(_Words(_Echo.of(prepared.body).events()), transform)
 
     def count_tokens(self, credential: Credential, call: Call, model: str) -> Answer:
         """An estimate over all texts in the request."""
-        number = _estimate("".join(_texts(call.body)))
-        if call.format == CLAUDE:
-            shape: dict[str, Any] = {"input_tokens": number}
-        elif call.format == GEMINI:
-            details = [{"modality": "TEXT", "tokenCount": number}]
-            shape = {"totalTokens": number, "promptTokensDetails": details}
-        else:
-            shape = {"usage": {"prompt_tokens": number, "completion_tokens": 0, "total_tokens": number}}
-        return Answer(orjson.dumps(shape), base_name(model))
+        prepared = self._prepared(call, model, stream=False)
+        return Answer(self._pipeline.count(call, _size(prepared.body)), base_name(model))
 
-    @staticmethod
-    def _echo(call: Call) -> demo_answers.Echo:
-        text = last_user_text(call) or _GREETING
-        return demo_answers.Echo(call.client_model, text, _estimate("".join(_texts(call.body))), _estimate(text))
+    def _prepared(self, call: Call, model: str, *, stream: bool) -> Prepared:
+        no_compact(call)
+        return self._pipeline.translate(call, OPENAI, model, stream=stream)
 
 
-def _estimate(text: str) -> int:
-    """About four characters a token: nobody pays for the demo, and real tables take 100 MB."""
-    return max(1, (len(text) + 3) // 4)
+@dataclass(frozen=True, slots=True)
+class _Echo:
+    """What is answered to a Chat request."""
 
+    model: str
+    text: str
+    input_tokens: int
+    id: str = field(default_factory=lambda: random_id("chatcmpl-"))
+    created: int = field(default_factory=lambda: int(time.time()))
 
-def _encoder(call: Call) -> demo_answers.Encoder:
-    encoder = demo_answers.ENCODERS.get(call.format)
-    if encoder is None:
-        raise RequestError(f"the demo model cannot answer in format {call.format}", status=501)
-    return encoder
+    @classmethod
+    def of(cls, request: Mapping[str, Any]) -> _Echo:
+        """The echo of a request's last user text."""
+        return cls(text(request.get("model")), last_user_text(request) or _GREETING, _size(request))
 
+    def body(self) -> dict[str, Any]:
+        """A ``chat.completion``."""
+        message = {"role": "assistant", "content": self.text, "refusal": None}
+        choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
+        return self._head("chat.completion", choice) | {"usage": self._usage()}
 
-def _tokens(echo: demo_answers.Echo) -> Tokens:
-    return Tokens(input=echo.input_tokens, output=echo.output_tokens, total=echo.input_tokens + echo.output_tokens)
+    def events(self) -> Iterator[bytes]:
+        """The same as a stream."""
+        yield self._chunk({"role": "assistant", "content": ""})
+        for piece in _WORD.findall(self.text) or [self.text]:
+            yield self._chunk({"content": piece})
+        yield self._chunk({}, "stop", usage=self._usage())
+        yield sse.frame(b"[DONE]")
+
+    def _chunk(self, delta: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish}
+        return sse.frame(exactjson.dumps(self._head("chat.completion.chunk", choice) | more))
+
+    def _head(self, kind: str, choice: dict[str, Any]) -> dict[str, Any]:
+        return {"id": self.id, "object": kind, "created": self.created, "model": self.model, "choices": [choice]}
+
+    def _usage(self) -> dict[str, int]:
+        output = _tokens(len(self.text))
+        return {
+            "prompt_tokens": self.input_tokens, "completion_tokens": output, "total_tokens": self.input_tokens + output,
+        }  # fmt: skip
 
 
 class _Words:
@@ -103,66 +129,29 @@ class _Words:
         self._events = None
 
 
-class _Finished(Passthrough):
-    """Events that are in the client's form already."""
-
-    def __init__(self, client_model: str, sent_model: str, echo: demo_answers.Echo) -> None:
-        super().__init__(client_model, sent_model)
-        self.tokens = _tokens(echo)
-        self.ending = True  # prepared whole: its end is always the right one
-
-    def untouched(self, events: bytes) -> bool:
-        """Always."""
-        return True
-
-
-def last_user_text(call: Call) -> str:
-    """The text that the user said last, in any client format."""
-    body = call.body
-    if call.format in (OPENAI, CLAUDE):
-        return _last(body.get("messages"), "user")
-    if call.format == RESPONSES:
-        source = body.get("input")
-        return source if isinstance(source, str) else _last(source, "user")
-    contents = body.get("contents")
-    return _last([contents] if isinstance(contents, dict | str) else contents, "user")
-
-
-def _last(turns: Any, role: str) -> str:
-    for turn in reversed(turns if isinstance(turns, list) else []):
-        if isinstance(turn, str):
-            return turn
-        if not isinstance(turn, dict) or turn.get("role", role) != role:
-            continue
-        if text := "\n".join(_said(turn.get("content", turn.get("parts")))):
-            return text
+def last_user_text(request: Mapping[str, Any]) -> str:
+    """The text that the user said last, without what is attached to it."""
+    for message in reversed(objects(request.get("messages"))):
+        if message.get("role", "user") == "user" and (found := "\n".join(_texts(message.get("content")))):
+            return found
     return ""
 
 
-def _said(content: Any) -> Iterator[str]:
-    """The texts of one turn, without what is attached to them."""
+def _texts(content: Any) -> Iterator[str]:
     if isinstance(content, str):
         yield content
-    elif isinstance(content, list):
-        for part in content:
-            text = part.get("text") if isinstance(part, dict) else part
-            if isinstance(text, str):
-                yield text
+    for part in content if isinstance(content, list) else []:
+        found = part if isinstance(part, str) else text(part.get("text")) if isinstance(part, dict) else ""
+        if found:
+            yield found
 
 
-def _texts(body: Mapping[str, Any]) -> Iterator[str]:
-    """Every text of a request: values of ``text``, ``content``, ``input`` and the like."""
-    for key, value in body.items():
-        if key in ("model", "role", "type", "id", "data", "url", "mimeType", "mime_type"):
-            continue
-        yield from _texts_in(value)
+def _size(request: Mapping[str, Any]) -> int:
+    """The tokens of all messages, estimated."""
+    messages = objects(request.get("messages"))
+    return _tokens(sum(len(found) for message in messages for found in _texts(message.get("content"))))
 
 
-def _texts_in(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        yield from _texts(value)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts_in(item)
+def _tokens(characters: int) -> int:
+    """About four characters a token: nobody pays for the demo, and real tables take 100 MB."""
+    return max(1, (characters + 3) // 4)

@@ -30,7 +30,7 @@ class Providers:
             "vertex": VertexProvider(http, settings, pipeline),
             "claude": ClaudeProvider(http, settings, pipeline),
             "codex": CodexProvider(http, settings, pipeline),
-            "demo": DemoProvider(),
+            "demo": DemoProvider(pipeline),
         }
         self._compat: dict[str, Provider] = {}
 
