@@ -79,6 +79,8 @@ class ClaudeProvider(HttpProvider):
         translated = pipeline.translate(call, CLAUDE, model, stream=stream)
         prepared = pipeline.think(translated, call, model, self.key, CLAUDE)
         ours = prepared.exchange is not None or prepared is not translated
+        if prepared.exchange is None and b'"thinking"' in call.payload:
+            prepared = prepared.edited(request_edits.without_foreign_thinking)
         prepared = prepared.edited(self._with_prefix(credential, base_name(model)))
         prepared = pipeline.rules(prepared, call, model, CLAUDE).edited(request_edits.without_forced_thinking)
         if ours:  # a body that we have written thinking into must hold together

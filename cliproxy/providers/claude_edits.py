@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 from cliproxy.translation.edits import drop, put
-from cliproxy.translation.reading import integer, number, obj, objects
+from cliproxy.translation.reading import integer, number, obj, objects, text
+from cliproxy.translation.signatures import split_prefixed
 
 _LEAST_BUDGET, _USUAL_BUDGET = 1024, 8192
 _NOT_COUNTED = frozenset(
@@ -32,6 +34,36 @@ def with_system_prefix(body: Body, prefix: str) -> Body:
 def without_betas(body: Body) -> Body:
     """The body field ``betas`` goes into a header."""
     return drop(body, ("betas",))
+
+
+def without_foreign_thinking(body: Body) -> Body:
+    """Without earlier thinking that another upstream has produced: the API refuses its signatures (clients.md 2).
+
+    A conversation that began with another model has thinking blocks with an empty signature, or one that names its
+    group (translation.md 4.5). A message that holds nothing else is left out.
+    """
+    messages = body.get("messages")
+    if not isinstance(messages, list):
+        return body
+    kept = [found for message in messages if (found := _with_own_thinking(message)) is not None]
+    return body if len(kept) == len(messages) and all(map(operator.is_, kept, messages)) else {**body, "messages": kept}
+
+
+def _with_own_thinking(message: Any) -> Any:
+    content = message.get("content") if isinstance(message, dict) else None
+    if not isinstance(content, list) or message.get("role") != "assistant":
+        return message
+    kept = [block for block in content if not _is_foreign_thought(block)]
+    if len(kept) == len(content):
+        return message
+    return {**message, "content": kept} if kept else None
+
+
+def _is_foreign_thought(block: Any) -> bool:
+    if not isinstance(block, dict) or block.get("type") != "thinking":
+        return False
+    signature = text(block.get("signature"))
+    return not signature or split_prefixed(signature) is not None
 
 
 def without_forced_thinking(body: Body) -> Body:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+import logging
 
 from cliproxy.errors import RequestError, UpstreamStatus
 from cliproxy.providers.base import Answer, AnswerStream, Call
@@ -13,12 +13,17 @@ from cliproxy.providers.pipeline import Pipeline, Prepared
 from cliproxy.translation import usage
 from cliproxy.translation.chat import passthrough
 from cliproxy.translation.draft import Draft
+from cliproxy.translation.edits import Body, put
 from cliproxy.translation.formats import OPENAI, RESPONSES
 from cliproxy.translation.passthrough import load
 from cliproxy.translation.responses.codex_request import to_compact
 from cliproxy.translation.token_count import count_chat
 
+log = logging.getLogger(__name__)
+
 _USER_AGENT = "cli-proxy-openai-compat"
+_USAGE_FIELD = "stream_options"
+_REFUSALS = (400, 422)
 
 
 class OpenAICompatProvider(HttpProvider):
@@ -29,6 +34,8 @@ class OpenAICompatProvider(HttpProvider):
     def __init__(self, key: str, http: HttpClient, settings: SettingsGetter, pipeline: Pipeline) -> None:
         super().__init__(http, settings, pipeline)
         self.key = key
+        self._without_usage: set[str] = set()
+        """Services that refuse to be asked for usage, by URL."""
 
     def execute(self, credential: Credential, call: Call, model: str) -> Answer:
         """One chat completion, or one compaction."""
@@ -42,15 +49,16 @@ class OpenAICompatProvider(HttpProvider):
 
     def stream(self, credential: Credential, call: Call, model: str) -> AnswerStream:
         """A streamed chat completion."""
-        prepared = self._prepared(call, model, stream=True)
-        headers = _headers(credential, "identity")
-        headers["Accept"] = "text/event-stream"
-        headers["Cache-Control"] = "no-cache"
-        transform = self._pipeline.transform(
-            prepared, lambda: passthrough.ChatStream(call.client_model, base_name(model))
-        )
-        url, body = _url(credential, "chat/completions"), prepared.encode()
-        return self.start(credential, url, identity(headers), body, transform)
+        url = _url(credential, "chat/completions")
+        asking = url not in self._without_usage and not self._pipeline.passes(call, OPENAI)
+        try:
+            return self._start(credential, call, model, url, asking=asking)
+        except UpstreamStatus as error:
+            if not asking or error.status not in _REFUSALS or _USAGE_FIELD not in error.text:
+                raise
+        log.info("%s refuses %s: streams from there come without usage", self.key, _USAGE_FIELD)
+        self._without_usage.add(url)
+        return self._start(credential, call, model, url, asking=False)
 
     def count_tokens(self, credential: Credential, call: Call, model: str) -> Answer:
         """Count locally: these services have no counter (providers.md 8)."""
@@ -59,10 +67,20 @@ class OpenAICompatProvider(HttpProvider):
         sent = base_name(model)
         return Answer(self._pipeline.count(call, count_chat(prepared.body, sent)), sent)
 
-    def _prepared(self, call: Call, model: str, *, stream: bool) -> Prepared:
-        """Thinking comes last here, so that a suffix outranks the rules (13)."""
+    def _start(self, credential: Credential, call: Call, model: str, url: str, *, asking: bool) -> AnswerStream:
+        prepared = self._prepared(call, model, stream=True, asking=asking)
+        headers = _headers(credential, "identity")
+        headers["Accept"] = "text/event-stream"
+        headers["Cache-Control"] = "no-cache"
+        transform = self._pipeline.transform(
+            prepared, lambda: passthrough.ChatStream(call.client_model, base_name(model))
+        )
+        return self.start(credential, url, identity(headers), prepared.encode(), transform)
+
+    def _prepared(self, call: Call, model: str, *, stream: bool, asking: bool = False) -> Prepared:
+        """Thinking comes last here, so that a suffix outranks the rules (13). ``asking``: for usage in a stream."""
         prepared = self._pipeline.translate(call, OPENAI, model, stream=stream)
-        if stream and prepared.exchange is not None:
+        if asking:
             prepared = prepared.edited(_asking_for_usage)
         prepared = self._pipeline.rules(prepared, call, model, OPENAI)
         return self._pipeline.think(prepared, call, model, self.key, OPENAI)
@@ -78,11 +96,9 @@ class OpenAICompatProvider(HttpProvider):
         return Answer(reply.body, sent, usage.openai(load(reply.body) or {}))
 
 
-def _asking_for_usage(body: dict[str, Any]) -> dict[str, Any]:
+def _asking_for_usage(body: Body) -> Body:
     """Clients of other formats always get usage, and Chat services send it in a stream only when asked."""
-    if "stream_options" in body:
-        return body
-    return {**body, "stream_options": {"include_usage": True}}
+    return put(body, (_USAGE_FIELD, "include_usage"), True)
 
 
 def _url(credential: Credential, path: str) -> str:

@@ -92,6 +92,10 @@ class Pipeline:
             raise RequestError(_TOO_DEEP) from None
         return Prepared(Draft(exchange.sent), exchange.sent, exchange)
 
+    def passes(self, call: Call, upstream: Format) -> bool:
+        """True when client and upstream speak one format, so that bytes pass."""
+        return self._hub.bypasses(call.format, upstream)
+
     def think(self, prepared: Prepared, call: Call, model: str, provider: str, target: str) -> Prepared:
         """With the thinking that the model's suffix or the body asks for (providers.md 21).
 

@@ -16,6 +16,8 @@ from cliproxy.translation.formats import OPENAI, Format
 
 Role = Literal["user", "assistant", "tool"]
 SignatureGroup = Literal["claude", "gemini", "gpt"]
+OPENAI_REASONING = "gAAAA"
+"""How OpenAI's encrypted reasoning begins (translation.md 2.2)."""
 
 
 @dataclass(frozen=True, slots=True)

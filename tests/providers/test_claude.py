@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -15,11 +16,13 @@ from cliproxy.errors import RequestError
 from cliproxy.providers import cache_control
 from cliproxy.providers.claude import ClaudeProvider
 from cliproxy.providers.credential import Credential
+from cliproxy.translation import exactjson
 
 BETAS = "interleaved-thinking-2025-05-14,fine-grained-tool-streaming-2025-05-14,prompt-caching-2024-07-31"
 MARK = {"type": "ephemeral"}
 BODY = {"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]}
 OAUTH = "sk-ant-oat-xyz"
+MARKED = [{"type": "text", "text": "s", "cache_control": MARK}]
 
 
 @pytest.fixture
@@ -208,3 +211,30 @@ def test_compaction_is_refused(claude: ClaudeProvider) -> None:
     with pytest.raises(RequestError) as caught:
         claude.execute(key("claude"), call("openai-response", {}, compact=True), "m")
     assert (caught.value.status, caught.value.text) == (501, "/responses/compact not supported")
+
+
+def thought(signature: Any, text: str = "t") -> dict[str, Any]:
+    return {"type": "thinking", "thinking": text} | ({} if signature is None else {"signature": signature})
+
+
+@pytest.mark.parametrize("signature", ["", None, "gemini#abc", "claude#abc", 5])
+def test_thinking_of_other_upstreams_is_left_out(claude: ClaudeProvider, http: FakeHttp, signature: Any) -> None:
+    """A conversation that began with another model goes on with Claude (clients.md 2)."""
+    own, said = thought("EqQBCkgIAR=="), {"type": "text", "text": "said"}
+    messages = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": [thought(signature), said]},
+        {"role": "assistant", "content": [thought(signature)]},
+        {"role": "assistant", "content": [own, said, {"type": "redacted_thinking", "data": "x"}]},
+        {"role": "user", "content": [{"type": "thinking", "thinking": "not mine"}]},
+    ]
+    claude.execute(key("claude"), call("claude", {**BODY, "system": MARKED, "messages": messages}), "m")
+    assert http.json["messages"] == [messages[0], {"role": "assistant", "content": [said]}, *messages[3:]]
+
+
+def test_own_thinking_keeps_its_bytes(claude: ClaudeProvider, http: FakeHttp) -> None:
+    raw = b'{"model":"m", "system":[{"type":"text","text":"s","cache_control":{}}],"max_tokens":1e3,"messages":[{"role":'
+    raw += b'"assistant","content":[{"type":"thinking","thinking":"\\u00e9","signature":"EqQB"}]}]}'
+    asked = replace(call("claude", {}), payload=raw, body=exactjson.loads(raw))
+    claude.execute(key("claude"), asked, "up")
+    assert http.last.body == raw.replace(b'"model":"m"', b'"model":"up"')

@@ -194,3 +194,12 @@ def test_what_instructions_the_answer_echoes(
     http.body = b'data: {"type":"response.completed","response":{"id":"r","model":"m","instructions":"server"}}\n\n'
     asked = call("openai-response", {**BODY, "instructions": "mine"}, headers={"user-agent": agent})
     assert json.loads(codex.execute(key("codex"), asked, "m").body)["instructions"] == echoed
+
+
+def test_reasoning_of_other_upstreams_is_left_out(codex: CodexProvider, http: FakeHttp) -> None:
+    """clients.md 2; what OpenAI has hidden, or left open, stays as it is."""
+    own = [{"type": "reasoning", "id": "rs_1", "summary": [], **more} for more in ({"encrypted_content": "gAAAAx"}, {})]
+    foreign = [{"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": opaque} for opaque in ("", "CiQB")]
+    user = {"role": "user", "content": "hi"}
+    codex.execute(key("codex"), call("openai-response", {**BODY, "input": [user, *own, *foreign]}), "m")
+    assert http.json["input"] == [user, *own]

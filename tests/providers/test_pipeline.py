@@ -253,3 +253,32 @@ def test_what_is_too_deep_to_be_written_is_refused(http: FakeHttp, kind: Any, na
     with pytest.raises(RequestError, match="nested too deeply") as caught:
         provider(kind, http).execute(key(name, BASE), asked, "up")
     assert caught.value.status == 400
+
+
+class Grumpy(FakeHttp):
+    """A service that does not know ``stream_options``."""
+
+    def stream(self, request: Any) -> Any:
+        source = super().stream(request)
+        if "stream_options" in self.json:
+            raise UpstreamStatus('{"detail":"stream_options: extra fields not permitted"}', status=422)
+        return source
+
+
+def test_a_service_that_refuses_to_be_asked_for_usage(live: Live) -> None:
+    """It is asked once, and then taken as it is."""
+    http = Grumpy()
+    made = provider(OpenAICompatProvider, http, live)
+    for _ in range(2):
+        http.body = [events({"choices": [{"delta": {"content": "said"}}]}, "[DONE]")]
+        assert b"said" in b"".join(made.stream(key("mine", BASE), call("claude", {**CLAUDE, "stream": True}), "up"))
+    assert ["stream_options" in json.loads(request.body or b"") for request in http.sent] == [True, False, False]
+
+
+@pytest.mark.parametrize("status", [400, 401, 429, 500])
+def test_other_refusals_are_errors(http: FakeHttp, live: Live, status: int) -> None:
+    words = "no" if status == 400 else "stream_options"
+    http.body = UpstreamStatus(words, status=status)
+    with pytest.raises(UpstreamStatus):
+        provider(OpenAICompatProvider, http, live).stream(key("mine", BASE), call("claude", CLAUDE), "up")
+    assert len(http.sent) == 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cliproxy.translation.model import OPENAI_REASONING
 from cliproxy.translation.reading import obj, objects, text
 
 _REMOVED = frozenset(
@@ -29,11 +30,23 @@ def to_codex(body: Mapping[str, Any], model: str, instructions: str = "") -> dic
         changed["include"] = _INCLUDE
     if isinstance(body.get("input"), str):
         changed["input"] = [_user_message(body["input"])]
+    elif isinstance(given := body.get("input"), list):
+        kept = [item for item in given if not _is_foreign_reasoning(item)]
+        if len(kept) < len(given):
+            changed["input"] = kept
     if instructions and body.get("instructions") != instructions:
         _replace_instructions(changed, body, instructions)
     elif "instructions" not in body:
         changed["instructions"] = ""
     return changed
+
+
+def _is_foreign_reasoning(item: Any) -> bool:
+    """Reasoning that another upstream has hidden, or not: Codex refuses to read it (clients.md 2)."""
+    if not isinstance(item, dict) or item.get("type") != "reasoning":
+        return False
+    opaque = item.get("encrypted_content")
+    return isinstance(opaque, str) and not opaque.startswith(OPENAI_REASONING)
 
 
 def to_compact(body: Mapping[str, Any], model: str) -> dict[str, Any]:

@@ -14,13 +14,11 @@ from typing import Any
 
 from cliproxy.translation import exactjson, reading
 from cliproxy.translation.ids import random_id
-from cliproxy.translation.model import Part, Refusal, Role, Signature, Text, Thinking, ToolCall, Turn
+from cliproxy.translation.model import OPENAI_REASONING, Part, Refusal, Role, Signature, Text, Thinking, ToolCall, Turn
 from cliproxy.translation.responses.request_parts import is_empty, read_part, read_result
 
 _SYSTEM = ("system", "developer")
 _ASSISTANT = ("assistant", "model")
-_FROM_OPENAI = "gAAAA"
-"""How OpenAI's encrypted reasoning begins (translation.md 2.2)."""
 
 
 @dataclass(slots=True)
@@ -120,7 +118,7 @@ def signature_of(opaque: str) -> Signature | None:
     """Whose ``encrypted_content`` it is: OpenAI's own has a known beginning, the others are what we gave out."""
     if not opaque:
         return None
-    return Signature(opaque, "gpt" if opaque.startswith(_FROM_OPENAI) else "gemini")
+    return Signature(opaque, "gpt" if opaque.startswith(OPENAI_REASONING) else "gemini")
 
 
 def _spoken(role: Role, content: Any) -> Iterator[tuple[Role, Part]]:

@@ -160,7 +160,7 @@ OTHERS = [
     for sdk in SDKS
     for before in TARGETS
     for after in TARGETS
-    if before is not after and sdk.own != after.name
+    if before is not after
 ]
 
 
