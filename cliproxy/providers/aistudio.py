@@ -12,7 +12,7 @@ from cliproxy.errors import FirstByteTimeout, IdleTimeout, UpstreamError, Upstre
 from cliproxy.providers.base import Answer, AnswerStream, Call
 from cliproxy.providers.calls import base_name, no_compact
 from cliproxy.providers.credential import Credential
-from cliproxy.providers.gemini import BASE, count_body, countable, prepare, same_of
+from cliproxy.providers.gemini import BASE, count_body, countable, prepare, same_of, with_system_inside
 from cliproxy.providers.http import status_error
 from cliproxy.providers.pipeline import Pipeline, Prepared
 from cliproxy.providers.relay import Exchange, Incoming, Relays
@@ -60,7 +60,8 @@ class AiStudioProvider:
     def count_tokens(self, credential: Credential, call: Call, model: str) -> Answer:
         """One countTokens."""
         sent = base_name(model)
-        asked = countable(self._pipeline, call, model, self.key).encode()
+        prepared = countable(self._pipeline, call, model, self.key)
+        asked = prepared.edited(lambda body: drop(with_system_inside(body, sent), ("model",))).encode()
         body = self._whole(self._ask(credential, sent, "countTokens", asked))
         total = (load(body.strip()) or {}).get("totalTokens")
         if not isinstance(total, int) or total <= 0:

@@ -14,6 +14,7 @@ from cliproxy.providers.pipeline import Pipeline, Prepared, Same
 from cliproxy.translation.edits import drop
 from cliproxy.translation.formats import GEMINI, OPENAI, RESPONSES
 from cliproxy.translation.gemini import passthrough
+from cliproxy.translation.gemini.spelling import spelled
 from cliproxy.translation.passthrough import load
 from cliproxy.translation.reading import integer
 
@@ -50,7 +51,7 @@ class GeminiProvider(HttpProvider):
     def count_tokens(self, credential: Credential, call: Call, model: str) -> Answer:
         """One countTokens."""
         sent = base_name(model)
-        prepared = countable(self._pipeline, call, model, self.key).edited(lambda body: {**body, "model": sent})
+        prepared = countable(self._pipeline, call, model, self.key).edited(lambda body: self.counted(body, sent))
         url, headers = self.url(credential, sent, "countTokens"), self.headers(credential, "gzip")
         reply = self.fetch(credential, url, headers, prepared.encode())
         return Answer(count_body(self._pipeline, call, reply.body), sent)
@@ -58,6 +59,10 @@ class GeminiProvider(HttpProvider):
     def prepared(self, call: Call, model: str, *, stream: bool) -> Prepared:
         """The call with the steps of providers.md 10 done."""
         return prepare(self._pipeline, call, model, self.key, stream=stream)
+
+    def counted(self, body: dict[str, Any], model: str) -> dict[str, Any]:
+        """The body of a count as the endpoint takes it."""
+        return with_system_inside(body, model)
 
     def url(self, credential: Credential, model: str, action: str) -> str:
         """Where an action on a model goes."""
@@ -102,6 +107,15 @@ def _with_thinking(pipeline: Pipeline, call: Call, model: str, provider: str, *,
     prepared = pipeline.translate(call, GEMINI, model, stream=stream)
     prepared = pipeline.think(prepared, call, model, provider, GEMINI)
     return prepared.edited(image_ratio.apply) if image_ratio.wanted(base_name(model), prepared.body) else prepared
+
+
+def with_system_inside(body: dict[str, Any], model: str) -> dict[str, Any]:
+    """A count of more than contents: the Gemini API takes system text only inside a whole request."""
+    key = spelled(body, "systemInstruction")
+    if key is None:
+        return {**body, "model": model}
+    inner = {"model": f"models/{model}", "contents": body.get("contents"), "systemInstruction": body[key]}
+    return {"generateContentRequest": inner}
 
 
 def same_of(call: Call, model: str) -> Callable[[bytes], Same]:

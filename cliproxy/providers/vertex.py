@@ -41,6 +41,10 @@ class VertexProvider(GeminiProvider):
         transform = self._pipeline.transform(prepared, lambda: passthrough.GeminiStream(call.client_model, sent))
         return AnswerStream(_OneBlock(sse.frame(self._predict(credential, call, sent))), transform)
 
+    def counted(self, body: dict[str, Any], model: str) -> dict[str, Any]:
+        """Vertex counts system text beside the contents."""
+        return {**body, "model": model}
+
     def url(self, credential: Credential, model: str, action: str) -> str:
         """Where an action on a publisher model goes."""
         base = credential.attributes.get("base_url", "").strip().rstrip("/") or BASE

@@ -48,8 +48,9 @@ def encode(conversation: Conversation, target: Target, names: ToolNames) -> dict
         "stream": target.stream,
     }
     body |= _sampling(conversation)
-    if (effort := effort_of(conversation.reasoning)) is not None:
-        body["reasoning_effort"] = effort
+    as_it_likes = conversation.source == CLAUDE and conversation.reasoning.mode == "auto"
+    if not as_it_likes and (effort := effort_of(conversation.reasoning)) is not None:
+        body["reasoning_effort"] = effort  # no word for adaptive thinking: it is what a model does by itself
     if tools := [shape for tool in conversation.tools if (shape := _tool(tool, names)) is not None]:
         body["tools"] = tools
         if (choice := _tool_choice(conversation, names)) is not None:

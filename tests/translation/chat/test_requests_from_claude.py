@@ -59,7 +59,8 @@ def test_thinking_only() -> None:
     ("mode", "effort", "reasoning"),
     [
         (ENABLED, "medium", ""),
-        ({"type": "adaptive"}, "auto", ""),
+        ({"type": "adaptive"}, None, ""),
+        ({"type": "enabled", "budget_tokens": -1}, "auto", ""),
         ({"type": "disabled"}, "none", None),
         (None, None, None),
     ],
