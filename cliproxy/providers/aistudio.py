@@ -10,7 +10,7 @@ from urllib.parse import quote
 from cliproxy.config.settings import Settings, TimeLimits
 from cliproxy.errors import FirstByteTimeout, IdleTimeout, UpstreamError, UpstreamStatus
 from cliproxy.providers.base import Answer, AnswerStream, Call
-from cliproxy.providers.calls import base_name, no_compact
+from cliproxy.providers.calls import base_name, errors_of, no_compact
 from cliproxy.providers.credential import Credential
 from cliproxy.providers.gemini import BASE, count_body, countable, prepare, same_of, with_system_inside
 from cliproxy.providers.http import status_error
@@ -18,6 +18,7 @@ from cliproxy.providers.pipeline import Pipeline, Prepared
 from cliproxy.providers.relay import Exchange, Incoming, Relays
 from cliproxy.translation import sse
 from cliproxy.translation.edits import drop
+from cliproxy.translation.formats import GEMINI
 from cliproxy.translation.gemini import passthrough
 from cliproxy.translation.passthrough import load
 
@@ -42,7 +43,8 @@ class AiStudioProvider:
         sent = base_name(model)
         action = f"generateContent?$alt={quote(call.alt, safe='')}" if call.alt else "generateContent"
         prepared = self._prepared(call, model, stream=False)
-        body = self._whole(self._ask(credential, sent, action, prepared.encode()))
+        with errors_of(GEMINI):
+            body = self._whole(self._ask(credential, sent, action, prepared.encode()))
         return self._pipeline.whole(prepared, body, same_of(call, model))
 
     def stream(self, credential: Credential, call: Call, model: str) -> AnswerStream:
@@ -50,10 +52,11 @@ class AiStudioProvider:
         no_compact(call)
         sent = base_name(model)
         prepared = self._prepared(call, model, stream=True)
-        exchange = self._ask(credential, sent, "streamGenerateContent?alt=sse", prepared.encode())
-        first = self._first(exchange)
-        if first.status not in (0, 200):
-            raise self._collected_failure(exchange, first)
+        with errors_of(GEMINI):
+            exchange = self._ask(credential, sent, "streamGenerateContent?alt=sse", prepared.encode())
+            first = self._first(exchange)
+            if first.status not in (0, 200):
+                raise self._collected_failure(exchange, first)
         transform = self._pipeline.transform(prepared, lambda: _told_its_end(call.client_model, sent))
         return AnswerStream(RelaySource(exchange, first, self._limits()), transform)
 
@@ -62,7 +65,8 @@ class AiStudioProvider:
         sent = base_name(model)
         prepared = countable(self._pipeline, call, model, self.key)
         asked = prepared.edited(lambda body: drop(with_system_inside(body, sent), ("model",))).encode()
-        body = self._whole(self._ask(credential, sent, "countTokens", asked))
+        with errors_of(GEMINI):
+            body = self._whole(self._ask(credential, sent, "countTokens", asked))
         total = (load(body.strip()) or {}).get("totalTokens")
         if not isinstance(total, int) or total <= 0:
             raise UpstreamStatus("wsrelay: totalTokens missing in response", status=500)

@@ -6,7 +6,8 @@ what; this class sends it and turns the answer into the client's format.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from cliproxy.config.settings import Settings
 from cliproxy.errors import RequestError, UpstreamError
@@ -41,22 +42,26 @@ class HttpProvider:
 
     def fetch(self, credential: Credential, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Send and read a whole answer."""
-        try:
+        with errors_of(self.upstream_format):
             return self._http.fetch(self.outgoing(credential, url, headers, body))
-        except UpstreamError as error:
-            error.format = self.upstream_format
-            raise
 
     def start(
         self, credential: Credential, url: str, headers: Mapping[str, str], body: bytes, transform: Transform
     ) -> AnswerStream:
         """Send and hand back the stream once the upstream has answered 2xx."""
-        try:
+        with errors_of(self.upstream_format):
             source = self._http.stream(self.outgoing(credential, url, headers, body))
-        except UpstreamError as error:
-            error.format = self.upstream_format
-            raise
         return AnswerStream(source, transform)
+
+
+@contextmanager
+def errors_of(upstream: Format) -> Iterator[None]:
+    """Errors raised inside were written by an upstream of this format: the client gets them in its own shape."""
+    try:
+        yield
+    except UpstreamError as error:
+        error.format = upstream
+        raise
 
 
 def no_compact(call: Call) -> None:
@@ -96,6 +101,7 @@ __all__ = [
     "SettingsGetter",
     "base_name",
     "ensure",
+    "errors_of",
     "identity",
     "no_compact",
     "with_custom",

@@ -264,6 +264,35 @@ def test_an_sdk_through_the_relay(relay_server: Proxy, browser: Browser, later: 
         assert answer.result(20).text == "hello"
 
 
+def test_a_client_of_another_format(relay_server: Proxy, browser: Browser, later: ThreadPoolExecutor) -> None:
+    """The browser gets Gemini's words, the client gets its own."""
+    asked = {"model": MODEL, "stream": True, "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
+    answer = later.submit(relay_server.post, "/v1/messages", asked)
+    request_id, sent = browser.asked()
+    body = json.loads(sent["body"])
+    assert (body["contents"], "model" in body) == ([{"role": "user", "parts": [{"text": "hi"}]}], False)
+    browser.send("stream_start", request_id, status=200)
+    for piece in (chunk("hel"), chunk("lo", finishReason="STOP")):
+        browser.send("stream_chunk", request_id, data=f"data: {json.dumps(piece)}\n\n")
+    browser.send("stream_end", request_id)
+    events = sse.payloads(answer.result(20).body)
+    assert "".join(event["delta"]["text"] for event in events if event["type"] == "content_block_delta") == "hello"
+    assert [event["type"] for event in events][-2:] == ["message_delta", "message_stop"]
+
+
+def test_errors_for_a_client_of_another_format(
+    relay_server: Proxy, browser: Browser, later: ThreadPoolExecutor
+) -> None:
+    asked = {"model": MODEL, "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
+    answer = later.submit(relay_server.post, "/v1/messages", asked)
+    request_id, _ = browser.asked()
+    error = {"error": {"code": 403, "message": "not you", "status": "PERMISSION_DENIED"}}
+    browser.send("http_response", request_id, status=403, body=json.dumps(error))
+    got = answer.result(20)
+    assert got.status == 403
+    assert got.json == {"type": "error", "error": {**error["error"], "type": "permission_error"}}
+
+
 @CASE
 def test_enabling_ws_auth_drops_the_session(start: Start) -> None:
     proxy = start({"api-keys": [KEY]})
