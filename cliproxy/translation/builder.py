@@ -154,10 +154,6 @@ class AnswerBuilder:
         part = self._open.get(candidate)
         return part is not None and part.kind == kind
 
-    def has_called(self, candidate: int = 0) -> bool:
-        """True once a tool call was begun."""
-        return candidate in self._called
-
     def close(self, candidate: int = 0) -> None:
         """The open part is complete."""
         part = self._open.pop(candidate, None)

@@ -36,11 +36,6 @@ def get(body: Any, path: Path) -> Any:
     return body
 
 
-def has(body: Any, path: Path) -> bool:
-    """True when something stands at ``path``, also a null."""
-    return get(body, path) is not MISSING
-
-
 def put(body: Body, path: Path, value: Any) -> Body:
     """``body`` with ``value`` at ``path``, at its old place or last; objects on the way are made, others replaced."""
     key = path[0]

@@ -13,7 +13,6 @@ from typing import Any
 
 from cliproxy.errors import UpstreamError, UpstreamTransport
 from cliproxy.records.usage import Tokens
-from cliproxy.translation import exactjson
 from cliproxy.translation.builder import collect
 from cliproxy.translation.chat.codec import ChatCodec
 from cliproxy.translation.claude.codec import ClaudeCodec
@@ -228,14 +227,4 @@ def encoded(decoder: AnswerDecoder, encoder: AnswerEncoder, upstream: Format) ->
         decoder.error.format = upstream
         raise decoder.error
     return encoder.body(collect(decoder.builder.take()))
-
-
-def translate_request(
-    source: Format, target: Format, body: Mapping[str, Any], model: str, stream: bool, hub: Hub | None = None
-) -> dict[str, Any]:
-    """The body of ``target`` for a body of ``source``, before thinking, payload rules and provider edits."""
-    hub, wanted = hub or Hub(), Target(model, stream)
-    if hub.bypasses(source, target):
-        return dict(hub.draft(source, target, dict(body), exactjson.dumps(body), wanted).body)
-    return dict(hub.exchange(source, target, body, model, wanted).sent)
 

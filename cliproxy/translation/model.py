@@ -34,7 +34,6 @@ class Text:
 
     text: str
     cache_hint: Any = None
-    signature: Signature | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,6 @@ class Image:
     data: str = ""
     url: str = ""
     detail: str = ""
-    signature: Signature | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,6 @@ class ToolCall:
     id: str
     name: str
     arguments: str = "{}"
-    signature: Signature | None = None
     namespace: str = ""
     custom: bool = False
 
@@ -97,7 +94,6 @@ class ToolResult:
     name: str = ""
     is_error: bool = False
     custom: bool = False
-    cache_hint: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +242,6 @@ class Conversation:
     source: Format = OPENAI
     user: str = ""
     """Who the end user is: ``user`` of OpenAI bodies, ``metadata.user_id`` of Claude's."""
-    stream_options: Any = None
     safety_settings: Any = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 

@@ -61,12 +61,3 @@ def _replace_walking(data: bytes, path: Path, name: str) -> bytes:
         return data
     node.set_value(path[-1], name)
     return root.encode()
-
-
-def set_model(payload: bytes, body: Mapping[str, Any], name: str) -> bytes:
-    """A request body with top-level ``model`` set to ``name``; appended when the client sent none."""
-    if isinstance(body.get("model"), str):
-        return replace(payload, body, ("model",), name)
-    root = rawjson.parse(payload)
-    root.set_value("model", name)
-    return root.encode()

@@ -11,15 +11,21 @@ from cliproxy.errors import UpstreamError
 from cliproxy.translation import exactjson, sse
 from cliproxy.translation.codec import Exchange, Target
 from cliproxy.translation.formats import Format
-from cliproxy.translation.hub import Hub, encoded, read_stream, translate_request
+from cliproxy.translation.hub import Hub, encoded, read_stream
 
 Chop = Callable[[bytes], Iterable[bytes]]
 MODEL, ALIAS = "m", "alias(high)"
 
 
-def request(source: Format, target: Format, body: Mapping[str, Any], model: str = MODEL, **more: Any) -> dict[str, Any]:
-    """The upstream's body."""
-    return translate_request(source, target, body, model, stream=bool(more.pop("stream", False)), **more)
+def request(
+    source: Format, target: Format, body: Mapping[str, Any], model: str = MODEL, *,
+    stream: bool = False, hub: Hub | None = None,
+) -> dict[str, Any]:
+    """The upstream's body, before thinking, payload rules and provider edits."""
+    hub, wanted = hub or Hub(), Target(model, stream)
+    if hub.bypasses(source, target):
+        return dict(hub.draft(source, target, dict(body), exactjson.dumps(body), wanted).body)
+    return dict(hub.exchange(source, target, body, model, wanted).sent)
 
 
 @dataclass

@@ -89,8 +89,3 @@ def test_numbers_of_any_length() -> None:
 )  # fmt: skip
 def test_model_names(raw: bytes, path: tuple[str, ...], expected: bytes) -> None:
     assert model_name.replace(raw, json.loads(raw), path, "new") == expected
-
-
-def test_setting_a_model() -> None:
-    assert model_name.set_model(b'{"a":1}', {"a": 1}, 'q"') == b'{"a":1,"model":"q\\""}'
-    assert model_name.set_model(b'{"model":7}', {"model": 7}, "m") == b'{"model":"m"}'

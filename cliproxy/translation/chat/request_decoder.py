@@ -48,7 +48,6 @@ def decode(body: Mapping[str, Any]) -> Conversation:
         output=_output(body),
         source=OPENAI,
         user=text(obj(body.get("metadata")).get("user_id")) or text(body.get("user")),
-        stream_options=body.get("stream_options"),
     )
 
 

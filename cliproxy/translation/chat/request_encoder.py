@@ -9,7 +9,7 @@ from typing import Any
 from cliproxy.translation import exactjson
 from cliproxy.translation.arguments import as_object
 from cliproxy.translation.codec import Target
-from cliproxy.translation.formats import CLAUDE, GEMINI, GEMINI_CLI, OPENAI, RESPONSES
+from cliproxy.translation.formats import CLAUDE, GEMINI, GEMINI_CLI, RESPONSES
 from cliproxy.translation.function_names import ToolNames, short_call_id
 from cliproxy.translation.media import data_url
 from cliproxy.translation.model import (
@@ -61,8 +61,6 @@ def encode(conversation: Conversation, target: Target, names: ToolNames) -> dict
     user = text(conversation.extra.get("user")) if conversation.source == CLAUDE else conversation.user
     if user:
         body["user"] = user
-    if target.stream and conversation.source == OPENAI and conversation.stream_options is not None:
-        body["stream_options"] = conversation.stream_options
     return body
 
 

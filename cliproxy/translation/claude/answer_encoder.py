@@ -33,6 +33,7 @@ from cliproxy.translation.events import (
 from cliproxy.translation.formats import ANTIGRAVITY, CLAUDE, CODEX
 from cliproxy.translation.ids import random_id
 from cliproxy.translation.model import Opaque, RedactedThinking, Signature
+from cliproxy.translation.signatures import prefixed
 
 _REASONS: Mapping[FinishReason, str] = {
     "stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "stop_sequence": "stop_sequence",
@@ -140,7 +141,7 @@ class ClaudeEncoder:
 
     def _signature(self, signature: Signature) -> str:
         """Thinking signatures leave from Antigravity only (3.9), with their group, so that they find back."""
-        return f"{signature.group}#{signature.value}" if self._exchange.upstream == ANTIGRAVITY else ""
+        return prefixed(signature.group, signature.value) if self._exchange.upstream == ANTIGRAVITY else ""
 
     def _block(self, part: AnswerPart) -> dict[str, Any] | None:
         match part:

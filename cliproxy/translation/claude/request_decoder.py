@@ -188,14 +188,14 @@ def _call(block: Mapping[str, Any]) -> ToolCall | None:
 
 def _result(block: Mapping[str, Any]) -> ToolResult:
     content, call_id = block.get("content"), text(block.get("tool_use_id"))
-    is_error, hint = block.get("is_error") is True, block.get("cache_control")
+    is_error = block.get("is_error") is True
     if isinstance(content, dict) and "type" not in content:
-        return ToolResult(call_id, raw=content, is_error=is_error, cache_hint=hint)
+        return ToolResult(call_id, raw=content, is_error=is_error)
     parts = tuple(_result_parts(content))
     if not any(not isinstance(part, Text) or part.text.strip() for part in parts) and isinstance(content, list | dict):
         raw = content or None
-        return ToolResult(call_id, raw=raw, is_error=is_error, cache_hint=hint)
-    return ToolResult(call_id, parts, is_error=is_error, cache_hint=hint)
+        return ToolResult(call_id, raw=raw, is_error=is_error)
+    return ToolResult(call_id, parts, is_error=is_error)
 
 
 def _result_parts(content: Any) -> Iterator[Text | Image | File]:

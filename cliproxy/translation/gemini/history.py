@@ -76,19 +76,19 @@ class _History:
 
     def _part(self, part: Mapping[str, Any], role: Role) -> Part | None:
         """The part; calls and thoughts only from the model, a user could forge them."""
-        signature = _signature(part)
         found = text(part.get("text"))
         if part.get("thought") is True:
+            signature = _signature(part)
             is_thought = role == "assistant" and (found or signature)
             return Thinking(found, signature) if is_thought else None
         if found:
-            return Text(found, signature=signature)
+            return Text(found)
         call = get(part, "functionCall")
         if isinstance(call, dict):
-            return self._call(call, signature) if role == "assistant" else None
-        return _data(part, signature)
+            return self._call(call) if role == "assistant" else None
+        return _data(part)
 
-    def _call(self, call: Mapping[str, Any], signature: Signature | None) -> ToolCall | None:
+    def _call(self, call: Mapping[str, Any]) -> ToolCall | None:
         name, given = text(call.get("name")), text(call.get("id"))
         if not name:
             return None
@@ -96,7 +96,7 @@ class _History:
         identifier = given or _made_id(self._calls, name)
         self._pending.append(_Pending(identifier, name, made=not given))
         args = call.get("args")
-        return ToolCall(identifier, name, exactjson.text(args) if isinstance(args, dict) else "{}", signature)
+        return ToolCall(identifier, name, exactjson.text(args) if isinstance(args, dict) else "{}")
 
     def _result(self, response: Mapping[str, Any]) -> ToolResult:
         name = text(response.get("name"))
@@ -143,16 +143,16 @@ def _content(response: Mapping[str, Any]) -> Iterator[Text | Image | File]:
     if found:
         yield Text(found)
     for part in objects(response.get("parts")):
-        media = _data(part, None)
+        media = _data(part)
         if isinstance(media, Image | File):
             yield media
 
 
-def _data(part: Mapping[str, Any], signature: Signature | None) -> Part | None:
+def _data(part: Mapping[str, Any]) -> Part | None:
     """Media and code."""
     blob, reference = get(part, "inlineData"), get(part, "fileData")
     if isinstance(blob, dict):
-        return _blob(blob, signature)
+        return _blob(blob)
     if isinstance(reference, dict) and (url := text(get(reference, "fileUri"))):
         return File(text(get(reference, "displayName")), text(get(reference, "mimeType")), url=url)
     code, result = get(part, "executableCode"), get(part, "codeExecutionResult")
@@ -163,10 +163,10 @@ def _data(part: Mapping[str, Any], signature: Signature | None) -> Part | None:
     return None
 
 
-def _blob(blob: Mapping[str, Any], signature: Signature | None) -> Part | None:
+def _blob(blob: Mapping[str, Any]) -> Part | None:
     mime, data = text(get(blob, "mimeType")), standard_base64(text(blob.get("data")))
     if not data:
         return None
     if mime.startswith("image/"):
-        return Image(mime, data, signature=signature)
+        return Image(mime, data)
     return File(text(get(blob, "displayName")), mime or "application/octet-stream", data)

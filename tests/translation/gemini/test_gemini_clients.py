@@ -60,7 +60,7 @@ SIGNATURE = Signature(SIGNED, "gemini")
     [
         (text("a"), [Text("a")]),
         (text(""), []),
-        ({"text": "a", "thoughtSignature": SIGNED}, [Text("a", signature=SIGNATURE)]),
+        ({"text": "a", "thoughtSignature": SIGNED}, [Text("a")]),
         ({"text": "", "thoughtSignature": SIGNED}, []),
         ({"text": "a", "thought": True}, [Thinking("a")]),
         ({"text": "a", "thought": True, "thought_signature": SIGNED}, [Thinking("a", SIGNATURE)]),
@@ -74,7 +74,7 @@ SIGNATURE = Signature(SIGNED, "gemini")
         ({"file_data": {"mime_type": "a/b", "file_uri": "gs://x"}}, [File(mime="a/b", url="gs://x")]),
         ({"executableCode": {"language": "PYTHON", "code": "1"}}, [Code("PYTHON", "1")]),
         ({"code_execution_result": {"outcome": "OK", "output": "1"}}, [CodeResult("OK", "1")]),
-        (call("f", SIGNED, id="i", args={"a": 1}), [ToolCall("i", "f", '{"a":1}', SIGNATURE)]),
+        (call("f", SIGNED, id="i", args={"a": 1}), [ToolCall("i", "f", '{"a":1}')]),
         ({"function_call": {"name": "f", "id": "i"}}, [ToolCall("i", "f", "{}")]),
         (call("", id="i"), []),
         ({"other": 1}, []),

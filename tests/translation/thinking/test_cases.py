@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 import pytest
+from translation.exchanges import request
 
 from cliproxy.errors import RequestError
 from cliproxy.translation import thinking
-from cliproxy.translation.edits import Body, Path, get, has, put
+from cliproxy.translation.edits import MISSING, Body, Path, get, put
 from cliproxy.translation.formats import Format
-from cliproxy.translation.hub import translate_request
 from cliproxy.translation.thinking.support import Capability, Thinking
 
 # number, source, target, model, suffix, field of the client's body, result (with the suffix | with the field)
@@ -210,8 +210,8 @@ def thinking_of(body: Body, target: str) -> Body:
     paths = [WHOLE[target]] if target in WHOLE else [FIELDS[name] for name in names]
     reduced: Body = {}
     for path in paths:
-        if has(body, path):
-            reduced = put(reduced, path, get(body, path))
+        if (value := get(body, path)) is not MISSING:
+            reduced = put(reduced, path, value)
     return reduced
 
 
@@ -234,7 +234,7 @@ def test_case(source: Format, target: str, model: str, text: str, result: str) -
     base = model.partition("(")[0]
     capability = Capability(base, MODELS[base], user_defined=base == "user-defined-model")
     wire: Format = "openai" if target == "iflow" else next(name for name in get_args(Format) if name == target)
-    body = translate_request(source, wire, client_body(source, text), base, False)
+    body = request(source, wire, client_body(source, text), base)
     if target == "claude":
         body["max_tokens"] = 200000
     if result == "ERR":
