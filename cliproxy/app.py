@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from pathlib import Path
 
 from flask import Flask
@@ -17,8 +18,13 @@ from cliproxy.config.live import LiveSettings
 from cliproxy.config.load import config_path, load_file, refuse_sample_keys
 from cliproxy.config.settings import Settings
 from cliproxy.config.watch import ConfigWatcher
-from cliproxy.pool.lifecycle import CredentialSource
+from cliproxy.pool.dispatch import Dispatcher
+from cliproxy.pool.housekeeping import Housekeeper, Job
+from cliproxy.pool.lifecycle import CredentialSource, ensure_auth_dir
 from cliproxy.pool.pool import Pool
+from cliproxy.pool.refresh import RefreshScheduler
+from cliproxy.pool.state_file import Memory, read_state, state_path
+from cliproxy.pool.state_keeper import StateKeeper
 from cliproxy.pool.stores.file import FileStore
 from cliproxy.providers.aistudio import AiStudioProvider
 from cliproxy.providers.code_assist import CodeAssist
@@ -70,22 +76,25 @@ def _assemble(live: LiveSettings, path: Path | None) -> Flask:
     def register(credential: Credential, settings: Settings) -> None:
         registry.register(credential.id, credential.executor_key, models_for(credential, settings))
 
+    store = FileStore("")
+    saved = read_state(state_path(ensure_auth_dir(store.auth_dir or settings.auth_dir)), time.time())
     pool = Pool(
-        catalog=registry, registrar=register, providers=providers, settings=live, usage=RecentUsage(),
+        catalog=registry, registrar=register, providers=providers, settings=live, remembered=Memory(saved),
     )  # fmt: skip
-    source = CredentialSource(pool, FileStore(""), settings)
+    source = CredentialSource(pool, store, settings)
     relays = Relays(source.connect, source.disconnect)
     providers.register(AiStudioProvider.key, AiStudioProvider(relays, live, pipeline))
     found = Services(
         settings=live, authenticator=Authenticator(settings.api_keys), resolver=Resolver(registry), registry=registry,
-        pool=pool, relays=relays, code_assist=CodeAssist(http),
+        dispatcher=Dispatcher(pool, settings=live, usage=RecentUsage()), relays=relays,
+        code_assist=CodeAssist(http),
     )  # fmt: skip
     app = Flask("cliproxy", static_folder=None)
     app.extensions[EXTENSION] = found
     server.install(app)
     for module in (system, models, openai, responses, claude, gemini, internal, relay):
         app.register_blueprint(module.blueprint)
-    lifecycle = Lifecycle(live, source, http, found, path)
+    lifecycle = Lifecycle(live, pool, source, http, found, path)
     app.extensions[f"{EXTENSION}.lifecycle"] = lifecycle
     lifecycle.start(app)
     return app
@@ -95,21 +104,38 @@ class Lifecycle:
     """What runs beside the requests: the watcher and the reactions to a new configuration. ``stop`` ends it."""
 
     def __init__(
-        self, live: LiveSettings, source: CredentialSource, http: HttpClient, found: Services, path: Path | None
+        self,
+        live: LiveSettings,
+        pool: Pool,
+        source: CredentialSource,
+        http: HttpClient,
+        found: Services,
+        path: Path | None,
     ) -> None:
         self._live, self._source, self._http, self._services, self._path = live, source, http, found, path
         self._watcher: ConfigWatcher | None = None
+        self._keeper = StateKeeper(pool, source)
+        refresher = RefreshScheduler(pool, source)
+        self._housekeeper = Housekeeper(
+            [
+                Job(1, self._keeper.look, "saving cooldowns"),
+                Job(5, source.save_again, "saving tokens again"),
+                Job(5, refresher.check, "looking for tokens to refresh"),
+            ]
+        )
         self._keep_alive: system.KeepAlive | None = None
 
     def start(self, app: Flask) -> None:
         """Load the credentials and begin to watch."""
         self._live.subscribe(self._settings_changed)
+        self._source.tidy()
         self._source.load()
         if password := os.environ.get("CLIPROXY_PASSWORD", ""):
             self._keep_alive = system.KeepAlive(password)
             app.add_url_rule("/keep-alive", view_func=self._keep_alive.view, methods=["GET"])
         if self._path is not None:
             self._watch(self._path)
+            self._housekeeper.start()
             if self._keep_alive is not None:
                 self._keep_alive.start()
 
@@ -123,6 +149,8 @@ class Lifecycle:
             self._watcher.stop()
         if self._keep_alive is not None:
             self._keep_alive.stop()
+        self._housekeeper.stop()
+        self._keeper.stop()
         self._http.close()
 
     def _watch(self, path: Path) -> None:
@@ -130,7 +158,7 @@ class Lifecycle:
             path,
             self._source.auth_dir,
             on_config=lambda: _ignore(self._live.reload(path)),
-            on_auth_change=lambda event: _ignore(self._source.load()),
+            on_auth_change=lambda event: _ignore(self._source.file_changed(event.path, removed=event.kind == "delete")),
         )
         self._watcher.start()
         log.info("file watcher started for config and auth directory changes")

@@ -14,7 +14,8 @@ CliproxyError
     ├── UpstreamStatus     an answer outside 200-299; text is its body, byte for byte
     ├── UpstreamTransport  DNS, refused, reset, TLS, a cut body: no status
     ├── FirstByteTimeout   nothing came within the provider's limit (504)
-    └── IdleTimeout        a started stream went silent (no status)
+    ├── IdleTimeout        a started stream went silent (no status)
+    └── RefreshRejected    a login is over: its refresh token is not accepted any more
 
 Local faults (RequestError, PoolError) and remote faults (UpstreamError) are different classes on purpose: only the
 latter say anything about a credential. Statuses and texts: client-api.md 6.3, providers.md 4.
@@ -179,3 +180,9 @@ class IdleTimeout(UpstreamError):
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"upstream sent no data within {seconds:g}s")
+
+
+class RefreshRejected(UpstreamError):
+    """The refresh token was refused for good (``invalid_grant`` and the like, beyond.md 13.6): log in again."""
+
+    code = "refresh_rejected"

@@ -5,10 +5,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import tempfile
+import time
 from pathlib import Path
 
 _IN_PLACE_ERRORS = (errno.EBUSY, errno.EXDEV)
+_LEFTOVER = re.compile(r"\..+\.[a-z0-9_]{8}\.tmp")
+_LEFTOVER_AGE = 60.0
 
 
 def atomic_write(path: str | os.PathLike[str], data: bytes, mode: int = 0o600) -> None:
@@ -36,6 +40,22 @@ def atomic_write(path: str | os.PathLike[str], data: bytes, mode: int = 0o600) -
         _write_in_place(target, data)
         return
     _sync_folder(target.parent)
+
+
+def remove_leftovers(folder: str | os.PathLike[str], older_than: float = _LEFTOVER_AGE) -> list[str]:
+    """Delete temporary files that a killed process has left under ``folder``; their paths.
+
+    ``older_than``: seconds; younger ones may be somebody's who is just writing.
+    """
+    removed = []
+    for place, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(place, name)
+            with contextlib.suppress(OSError):
+                if _LEFTOVER.fullmatch(name) and time.time() - os.stat(path).st_mtime > older_than:
+                    os.unlink(path)
+                    removed.append(path)
+    return removed
 
 
 def _write_in_place(target: Path, data: bytes) -> None:

@@ -9,9 +9,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from cliproxy.blocking import off_hub
 from cliproxy.config.diff import diff_lines
 from cliproxy.config.load import Loaded, load_file, refuse_sample_keys
-from cliproxy.config.management_key import off_hub
 from cliproxy.config.settings import Settings
 from cliproxy.errors import ConfigError, Problem
 

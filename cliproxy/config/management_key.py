@@ -5,16 +5,10 @@ One bcrypt check takes 110 ms of CPU. Under gevent it runs in the hub's thread p
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar, cast
-
 import bcrypt
-import gevent
-from gevent import monkey
 
+from cliproxy.blocking import off_hub
 from cliproxy.errors import ConfigError, Problem
-
-T = TypeVar("T")
 
 _PREFIXES = ("$2a$", "$2b$", "$2y$")
 _COST = 10
@@ -47,21 +41,3 @@ def verify_key(key: str, hashed: str) -> bool:
         return off_hub(lambda: bcrypt.checkpw(data, hashed.encode()))
     except ValueError:
         return False
-
-
-def off_hub(work: Callable[[], T]) -> T:
-    """Run CPU work in a real thread when other greenlets are waiting for this one to finish."""
-    if not monkey.is_module_patched("threading") or gevent.getcurrent() is gevent.get_hub():
-        return work()
-    result, error = gevent.get_hub().threadpool.apply(_caught, (work,))
-    if error is not None:
-        raise error
-    return cast(T, result)
-
-
-def _caught(work: Callable[[], T]) -> tuple[T | None, Exception | None]:
-    """Errors come back as values: the thread pool would print their tracebacks."""
-    try:
-        return work(), None
-    except Exception as error:  # noqa: BLE001 - handed on
-        return None, error

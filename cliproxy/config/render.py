@@ -16,6 +16,7 @@ ORDER = (
     "codex-api-key", "claude-api-key", "openai-compatibility", "vertex-api-key", "ampcode", "oauth-excluded-models",
     "oauth-model-alias", "payload", "demo", "timeouts", "oauth-clients", "oauth-system-prefix",
     "codex-instructions-file", "usage-database", "metrics", "max-request-body-mb",
+    "transient-error-cooldown-seconds",
 )  # fmt: skip
 """Canonical order of the top-level keys; ours follow those of the reference."""
 

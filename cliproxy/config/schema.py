@@ -14,6 +14,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load
 
 from cliproxy.config import settings as s
 from cliproxy.config.document import Scalar, parse_int, to_plain
+from cliproxy.config.durations import parse_duration
 
 _TRUE = {"y", "yes", "on"}
 _FALSE = {"n", "no", "off"}
@@ -86,6 +87,19 @@ def _number(value: Any, wanted: str) -> int | float:
         except (ValueError, OverflowError):
             pass
     raise ValidationError(f"must be {wanted}, not {_quote(value)}")
+
+
+class Span(Text):
+    """A span of time such as ``90s``, ``1h30m`` or a number of seconds; kept as text."""
+
+    def __init__(self) -> None:
+        super().__init__(trim=True)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if text and not parse_duration(text):
+            raise ValidationError(f"must be a span of time such as 90s or 1h30m, not {_quote(value)}")
+        return text
 
 
 class Items(fields.List[Any]):
@@ -178,7 +192,7 @@ class QuotaExceededSection(Section):
 
 class RoutingSection(Section):
     target = s.Routing
-    strategy = Text(trim=True, lower=True)
+    strategy, session_affinity, session_affinity_ttl = Text(trim=True, lower=True), Flag(), Span()
 
 
 class StreamingSection(Section):
@@ -346,6 +360,7 @@ class SettingsSection(Section):
     demo, timeouts, oauth_clients = Flag(), nested(TimeoutsSection), Mapped(OAuthClientField())
     oauth_system_prefix, codex_instructions_file = Mapped(Text()), Text(trim=True)
     usage_database, max_request_body_mb = Text(trim=True), Whole(negative=0)
+    transient_error_cooldown_seconds = Whole(negative=-1)
     metrics_public = Sub(MetricsSection, data_key="metrics")
 
 

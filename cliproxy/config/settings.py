@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from cliproxy.config.durations import parse_duration
+
 EMPTY: Mapping[str, Any] = MappingProxyType({})
+_AFFINITY_TTL = "1h"
 
 
 def empty() -> Mapping[str, Any]:
@@ -49,9 +52,20 @@ class QuotaExceeded:
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """``strategy`` as written, trimmed and lower-cased; read it through ``fill_first``."""
+    """``strategy`` as written, trimmed and lower-cased; read it through ``fill_first``.
+
+    ``session_affinity`` (ours): a conversation stays with its credential, until ``session_affinity_ttl`` (a span of
+    time as text, empty = 1h) has passed without a request.
+    """
 
     strategy: str = ""
+    session_affinity: bool = False
+    session_affinity_ttl: str = ""
+
+    @property
+    def affinity_seconds(self) -> float:
+        """The time to live of a conversation's binding."""
+        return parse_duration(self.session_affinity_ttl or _AFFINITY_TTL) or parse_duration(_AFFINITY_TTL) or 0.0
 
     @property
     def fill_first(self) -> bool:
@@ -265,5 +279,7 @@ class Settings:
     usage_database: str = ""
     metrics_public: bool = False
     """``metrics.public`` (design D21)."""
+    transient_error_cooldown_seconds: int = 0
+    """Seconds for which a 408 or 5xx cools a model down; 0 = the usual minute, negative = not at all."""
     max_request_body_mb: int = 50
     """Largest request body in MiB, counted after decompression; 0 = no limit. Larger ones get 413."""

@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from cliproxy.config.settings import Settings
 from cliproxy.errors import CliproxyError
+from cliproxy.pool.health import Cooling
 
 _FINAL = (400, 413, 422)
 _MODEL_WORDS = ("model_not_found", "not_found_error", "NOT_FOUND")
@@ -35,7 +37,15 @@ def is_unknown_model(error: CliproxyError, upstream_model: str) -> bool:
     )
 
 
-def cooling_enabled(metadata: Mapping[str, Any], globally_disabled: bool) -> bool:
+def cooling_of(metadata: Mapping[str, Any], settings: Settings) -> Cooling:
+    """What may cool down a credential with this metadata (6.1, beyond.md 5.5)."""
+    if not _cooling_enabled(metadata, settings.disable_cooling):
+        return Cooling(quota=False, transient=0)
+    seconds = settings.transient_error_cooldown_seconds
+    return Cooling(transient=float(seconds)) if seconds else Cooling()
+
+
+def _cooling_enabled(metadata: Mapping[str, Any], globally_disabled: bool) -> bool:
     """The credential's own ``disable_cooling`` when it has one, else the global switch turned round."""
     for key in ("disable_cooling", "disable-cooling"):
         value = metadata.get(key)

@@ -48,6 +48,8 @@ def credential_of(path: Path, content: Mapping[str, Any], settings: Settings) ->
     attributes = {"source": str(path), "path": str(path), "auth_kind": "oauth"}
     if digest := exclusions_hash(settings.oauth_excluded_models.get(provider, ())):
         attributes["excluded_models_hash"] = digest
+    if priority := _priority(content.get("priority")):
+        attributes["priority"] = priority
     email, proxy = content.get("email"), content.get("proxy_url")
     return Credential(
         id=path.name,
@@ -60,3 +62,16 @@ def credential_of(path: Path, content: Mapping[str, Any], settings: Settings) ->
         attributes=attributes,
         metadata=content,
     )
+
+
+def _priority(value: object) -> str:
+    """A priority of the file's own (beyond.md 5.2), as an attribute; empty for none and 0."""
+    if isinstance(value, str):
+        value = value.strip()
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return ""
+    try:
+        number = int(value or 0)
+    except ValueError:
+        return ""
+    return str(number) if number else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Protocol
 
 from cliproxy.config.settings import Settings
@@ -13,6 +14,9 @@ class Catalog(Protocol):
 
     def supports(self, client: str, model: str) -> bool:
         """True when the credential offers the model."""
+
+    def names_of(self, client: str) -> Set[str]:
+        """All models that it offers, in lower case."""
 
     def providers_of(self, model: str) -> tuple[str, ...]:
         """Provider keys that offer the model."""

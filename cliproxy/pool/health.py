@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from cliproxy.errors import CliproxyError
 
@@ -27,6 +26,15 @@ _ACCOUNT_CODES = frozenset(
     }
 )  # fmt: skip
 _TRANSIENT = (408, 500, 502, 503, 504)
+_LONGEST_MESSAGE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Cooling:
+    """What may cool a credential down: ``quota`` = a 429 without Retry-After; seconds after a 408 or 5xx, 0 = none."""
+
+    quota: bool = True
+    transient: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,7 @@ class Failure:
     def of(cls, error: CliproxyError) -> Failure:
         """The failure that an exception stands for."""
         retry_after = getattr(error, "retry_after", None)
-        return cls(error.status or 0, error.text, error_code(error.text), retry_after)
+        return cls(error.status or 0, error.text[:_LONGEST_MESSAGE], error_code(error.text), retry_after)
 
     @property
     def names_account(self) -> bool:
@@ -69,6 +77,7 @@ class Block:
     until: float
     quota: bool
     reason: str
+    message: str = ""
     trial_at: float = 0.0
     distance: float = FIRST_TRIAL
     trial: bool = False
@@ -108,6 +117,13 @@ class Marks:
     suspend: str = ""
 
 
+_SPANS = {401: 1800.0, 402: 1800.0, 403: 1800.0, 404: 12 * 3600.0}
+_MARKS = {
+    401: Marks(suspend="unauthorized"), 402: Marks(suspend="payment_required"), 403: Marks(suspend="payment_required"),
+    404: Marks(suspend="not_found"), 429: Marks(quota=True, suspend="quota"),
+}  # fmt: skip
+
+
 @dataclass(slots=True)
 class Health:
     """All that is known about a credential's health."""
@@ -140,6 +156,12 @@ class Health:
         for block in self._blocks(model):
             block.trial = False
 
+    def clear(self) -> None:
+        """Forget everything (by hand)."""
+        self.states.clear()
+        self.account = self.last_error = None
+        self.failing = False
+
     def succeeded(self, model: str, now: float) -> None:
         """Forget everything about the model, and an account block (6.4)."""
         self.account = None
@@ -147,13 +169,13 @@ class Health:
         if not any(state.has_error(now) for state in self.states.values()):
             self.last_error, self.failing = None, False
 
-    def failed(self, model: str, failure: Failure, now: float, *, cooling: bool) -> Marks:
-        """Take over one failed attempt (6.1); ``cooling`` False = no cooldown for 429 without Retry-After and 5xx."""
+    def failed(self, model: str, failure: Failure, now: float, cooling: Cooling) -> Marks:
+        """Take over one failed attempt (6.1)."""
         state = self.states.setdefault(model, ModelState())
         state.last_error = self.last_error = failure
         self.failing = True
         trial = any(block.trial for block in self._blocks(model))
-        span, marks = self._span(state, failure, now, cooling=cooling, trial=trial)
+        span, marks = self._span(state, failure, now, cooling, trial=trial)
         if span is None:
             self.released(model)
             return marks
@@ -165,24 +187,28 @@ class Health:
             state.block = _next_block(state.block, until, failure, now)
         return marks
 
+    def marks(self, now: float) -> dict[str, Marks]:
+        """What listings should show of the models that are blocked at the moment."""
+        return {
+            model: _MARKS[state.last_error.status]
+            for model, state in self.states.items()
+            if state.has_error(now) and state.last_error is not None and state.last_error.status in _MARKS
+        }
+
     def _span(
-        self, state: ModelState, failure: Failure, now: float, *, cooling: bool, trial: bool
+        self, state: ModelState, failure: Failure, now: float, cooling: Cooling, *, trial: bool
     ) -> tuple[float | None, Marks]:
         """(seconds of the block or None, marks) by the table of 6.1."""
         status = failure.status
-        if status == 401:
-            return 1800.0, Marks(suspend="unauthorized")
-        if status in (402, 403):
-            return 1800.0, Marks(suspend="payment_required")
-        if status == 404:
-            return 12 * 3600.0, Marks(suspend="not_found")
         if status == 429:
-            if failure.retry_after is None and not cooling:
+            if failure.retry_after is None and not cooling.quota:
                 return None, Marks()
             state.quota_exceeded = True
-            return self._quota_span(state, failure, now, trial=trial), Marks(quota=True, suspend="quota")
-        if status in _TRANSIENT and cooling:
-            return 60.0, Marks()
+            return self._quota_span(state, failure, now, trial=trial), _MARKS[429]
+        if status in _SPANS:
+            return _SPANS[status], _MARKS[status]
+        if status in _TRANSIENT and cooling.transient > 0:
+            return cooling.transient, Marks()
         return None, Marks()
 
     @staticmethod
@@ -206,17 +232,11 @@ class Health:
 
 def _next_block(old: Block | None, until: float, failure: Failure, now: float) -> Block:
     reason = failure.code or (str(failure.status) if failure.status else "error")
+    trial_at, distance = now + FIRST_TRIAL, FIRST_TRIAL
     if old is not None and old.trial:  # a failed trial: the next one comes after twice the distance
         distance = min(old.distance * 2, LONGEST_TRIAL)
-        return Block(until, failure.status == 429, reason, now + distance, distance)
-    if old is not None and now < old.until:
+        trial_at = now + distance
+    elif old is not None and now < old.until:
         until = max(until, old.until) if old.quota else until
-        return Block(until, failure.status == 429, reason, old.trial_at, old.distance)
-    return Block(until, failure.status == 429, reason, now + FIRST_TRIAL)
-
-
-def describe(health: Health, now: float) -> list[dict[str, Any]]:
-    """The current blocks for listings: scope, reason, end (Unix seconds)."""
-    rows = [] if health.account is None or now >= health.account.until else [("", health.account)]
-    rows += [(model, s.block) for model, s in health.states.items() if s.block is not None and now < s.block.until]
-    return [{"model": model, "reason": block.reason, "until": block.until} for model, block in rows]
+        trial_at, distance = old.trial_at, old.distance
+    return Block(until, failure.status == 429, reason, failure.message, trial_at, distance)

@@ -1,14 +1,25 @@
-"""Keeps the pool in step with the configuration and the auth directory (config.md 12.4, 13; credentials.md 3.1)."""
+"""Keeps the pool, the configuration and the auth directory in step (config.md 12.4, 13; credentials.md 3).
+
+Everything that changes credentials goes through one object, one change at a time, in order: settings, files that
+somebody edited, connections, and our own writes (refreshed tokens, the ``disabled`` flag). Requests never wait for it.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
 import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
-from cliproxy.config.files import resolve_auth_dir
+import orjson
+
+from cliproxy.blocking import off_hub
+from cliproxy.config.files import remove_leftovers, resolve_auth_dir
 from cliproxy.config.settings import Settings
-from cliproxy.pool.auth_files import credentials_from_files
+from cliproxy.pool.auth_files import credential_of, credentials_from_files
 from cliproxy.pool.pool import Pool
 from cliproxy.pool.stores.base import TokenStore
 from cliproxy.pool.synthesis import credentials_from_config, exclusions_hash
@@ -16,46 +27,76 @@ from cliproxy.providers.credential import Credential
 
 log = logging.getLogger(__name__)
 
+_ABSENT = object()
+
+
+@dataclass(frozen=True, slots=True)
+class _Unsaved:
+    """A record that could not be written: it counts as long as the file is still what it replaces."""
+
+    credential: Credential
+    replaces: Mapping[str, Any]
+
 
 class CredentialSource:
-    """Builds the full list of credentials and hands the differences to the pool, one update at a time, in order."""
+    """Builds the full list of credentials and hands the differences to the pool."""
 
     def __init__(self, pool: Pool, store: TokenStore, settings: Settings) -> None:
         self._pool, self._store = pool, store
         self._settings = settings
         self._lock = threading.Lock()
         self._connected: dict[str, str] = {}
-        self.auth_dir = ensure_auth_dir(settings.auth_dir)
+        self._unsaved: dict[str, _Unsaved] = {}
+        self._switched_off: dict[str, Credential] = {}
+        self.auth_dir = ensure_auth_dir(store.auth_dir or settings.auth_dir)
         store.set_base_dir(self.auth_dir)
 
     def __repr__(self) -> str:
-        return f"<CredentialSource {self.auth_dir}>"
+        unsaved = f", {len(self._unsaved)} not saved yet" if self._unsaved else ""
+        return f"<CredentialSource {self.auth_dir}{unsaved}>"
+
+    # What others changed.
 
     def load(self) -> list[str]:
         """Bring the pool up to date; returns what was done (``add id`` ...)."""
         with self._lock:
-            done = self._sync(force_all=False)
+            done = self._sync()
         self._announce()
+        return done
+
+    def catch_up(self) -> None:
+        """Take over what files say now, without waiting for the watcher."""
+        with self._lock:
+            self._sync()
+
+    def file_changed(self, path: str, *, removed: bool) -> list[str]:
+        """An auth file was written or removed by whomever."""
+        done = self.load()
+        name = os.path.basename(path)
+        try:
+            off_hub(lambda: self._store.push(f"{'Remove' if removed else 'Sync'} auth {name}", [path]))
+        except OSError as error:
+            log.error("auth file %s could not be passed on to the token store: %s", name, error)
         return done
 
     def connect(self, name: str, provider: str = "aistudio") -> None:
         """Add a credential that lives as long as a connection (config.md 12.5); nothing of it is ever stored."""
         with self._lock:
             self._connected[name] = provider
-            self._sync(force_all=False)
+            self._sync()
 
     def disconnect(self, name: str) -> None:
         """Take the credential of a connection out again."""
         with self._lock:
             self._connected.pop(name, None)
-            self._sync(force_all=False)
+            self._sync()
 
     def settings_changed(self, old: Settings, new: Settings) -> list[str]:
         """Take over a new configuration; records are bound again where it changes what they offer."""
         force_all = old.force_model_prefix != new.force_model_prefix or old.oauth_model_alias != new.oauth_model_alias
         with self._lock:
             self._settings = new
-            if new.auth_dir != old.auth_dir:
+            if new.auth_dir != old.auth_dir and not self._store.auth_dir:
                 self.auth_dir = ensure_auth_dir(new.auth_dir)
                 self._store.set_base_dir(self.auth_dir)
             self._pool.refresh_settings()
@@ -63,13 +104,143 @@ class CredentialSource:
         self._announce()
         return done
 
-    def _sync(self, *, force_all: bool) -> list[str]:
+    def tidy(self) -> None:
+        """Delete what a killed process has left half-written."""
+        for path in off_hub(lambda: remove_leftovers(self.auth_dir)):
+            log.info("removed what was left of an interrupted write: %s", path)
+
+    # What we change.
+
+    def save(self, credential: Credential) -> None:
+        """Register or update a credential and write it to the store (credentials.md 3.1, 3.3).
+
+        Records without a file of their own (config keys, connections) are only kept in memory.
+
+        :raises OSError, ValueError: it could not be written; nothing was changed.
+        """
+        with self._lock:
+            if credential.attributes.get("runtime_only") == "true" or not credential.metadata:
+                self._pool.put(credential)
+                return
+            off_hub(lambda: self._store.save(credential))
+            self._sync()
+
+    def refreshed(self, before: Credential, after: Credential) -> Credential | None:
+        """Take over what a refresh of ``before`` has changed in its metadata; the record as it is now.
+
+        Fields that somebody else has changed meanwhile (a new login) win over ours. None: the credential is gone.
+        """
+        changes = _differences(before.metadata, after.metadata)
+        with self._lock:
+            self._sync()  # the file may have been edited a moment ago
+            entry = self._pool.get(before.id)
+            if entry is None:
+                log.info("%s was removed while its token was refreshed", before.id)
+                return None
+            current = entry.credential
+            if not changes:
+                return current
+            if any(current.metadata.get(key, _ABSENT) != before.metadata.get(key, _ABSENT) for key in changes):
+                log.info("%s has other tokens since its refresh began: these stay", before.id)
+                return current
+            metadata = {**current.metadata, **changes}
+            return self._write(current, {key: value for key, value in metadata.items() if value is not _ABSENT})
+
+    def set_disabled(self, credential_id: str, disabled: bool) -> bool:
+        """Switch a credential off or on, lasting for files, else until its entry changes; False for an unknown id.
+
+        Switching on is a new beginning: cooldowns of before do not count.
+        """
+        with self._lock:
+            self._sync()
+            entry = self._pool.get(credential_id)
+            if entry is None:
+                return False
+            if entry.credential.disabled != disabled:
+                self._switch(entry.credential, disabled)
+        return True
+
+    def _switch(self, current: Credential, disabled: bool) -> None:
+        if "path" in current.attributes and current.attributes.get("runtime_only") != "true":
+            self._write(current, {**current.metadata, "disabled": disabled}, own_write=disabled)
+            return
+        enabled = self._switched_off.pop(current.id, None) or replace(current, disabled=False)
+        if disabled:
+            self._switched_off[current.id] = enabled
+        self._pool.put(replace(enabled, disabled=disabled))
+
+    def _write(self, current: Credential, metadata: Mapping[str, Any], *, own_write: bool = True) -> Credential:
+        """New content of an auth file: in force at once, then on disk, however long that takes."""
+        path = current.attributes.get("path")
+        if path is None:
+            new = replace(current, metadata=metadata)
+            self._pool.put(new, own_write=own_write)
+            return new
+        # Exactly what the store writes and the next look at the file reads, or it would count as somebody's change.
+        content = orjson.loads(orjson.dumps({**metadata, "disabled": metadata.get("disabled") is True}))
+        new = credential_of(Path(path), content, self._settings)
+        self._pool.put(new, own_write=own_write)
+        self._save_or_remember(_Unsaved(new, current.metadata))
+        return new
+
+    def save_again(self) -> None:
+        """Try once more to write what could not be written."""
+        if not self._unsaved:
+            return
+        with self._lock:
+            self._sync()
+            for unsaved in list(self._unsaved.values()):
+                self._save_or_remember(unsaved)
+
+    def _save_or_remember(self, unsaved: _Unsaved) -> None:
+        credential = unsaved.credential
+        earlier = self._unsaved.get(credential.id)
+        try:
+            off_hub(lambda: self._store.save(credential))
+        except (OSError, ValueError) as error:
+            # What is on disk is still what the first of them was to replace.
+            self._unsaved[credential.id] = replace(unsaved, replaces=earlier.replaces) if earlier else unsaved
+            if earlier is None:
+                log.error("%s could not be saved and will be tried again: %s", credential.id, error)
+        else:
+            if self._unsaved.pop(credential.id, None) is not None:
+                log.info("%s is saved now", credential.id)
+
+    def _sync(self, *, force_all: bool = False) -> list[str]:
+        files = credentials_from_files(self.auth_dir, self._settings)
         wanted = [
-            *credentials_from_config(self._settings),
-            *credentials_from_files(self.auth_dir, self._settings),
-            *(runtime_credential(name, provider, self._settings) for name, provider in self._connected.items()),
+            *map(self._as_switched, credentials_from_config(self._settings)),
+            *map(self._as_last_written, files),
+            *(
+                self._as_switched(runtime_credential(name, provider, self._settings))
+                for name, provider in self._connected.items()
+            ),
         ]
+        present = {credential.id for credential in wanted}
+        for memory in (self._unsaved, self._switched_off):
+            for credential_id in [key for key in memory if key not in present]:
+                del memory[credential_id]
         return self._pool.sync(wanted, force=(lambda credential: True) if force_all else None)
+
+    def _as_last_written(self, read: Credential) -> Credential:
+        """What we hold of a file that could not be written, unless somebody else has written it."""
+        unsaved = self._unsaved.get(read.id)
+        if unsaved is None:
+            return read
+        if read.metadata != unsaved.replaces:
+            del self._unsaved[read.id]
+            return read
+        return credential_of(Path(read.attributes["path"]), unsaved.credential.metadata, self._settings)
+
+    def _as_switched(self, made: Credential) -> Credential:
+        """A config key or connection that was switched off, as long as its entry is the same."""
+        off = self._switched_off.get(made.id)
+        if off is None:
+            return made
+        if off != made:
+            del self._switched_off[made.id]
+            return made
+        return replace(made, disabled=True)
 
     def _announce(self) -> None:
         """The two summary lines of config.md 13.2 and 13.5."""
@@ -93,6 +264,12 @@ class CredentialSource:
             f"keys + {claude} Claude API keys + {codex} Codex keys + {vertex} Vertex-compat + {compat} OpenAI-compat)",
             flush=True,
         )
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``new`` says otherwise; ``_ABSENT`` for what it no longer has."""
+    changed = {key: value for key, value in new.items() if old.get(key, _ABSENT) != value}
+    return {**changed, **{key: _ABSENT for key in old if key not in new}}
 
 
 def runtime_credential(name: str, provider: str, settings: Settings) -> Credential:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from cliproxy.config.settings import Settings, empty
 from cliproxy.errors import CliproxyError, UpstreamError
@@ -210,6 +210,20 @@ class Provider(Protocol):
 
     def count_tokens(self, credential: Credential, call: Call, model: str) -> Answer:
         """The token count of the call in the client's shape (translation.md 7)."""
+
+
+@runtime_checkable
+class Refreshes(Protocol):
+    """A provider whose credentials have tokens that end and can be renewed (credentials.md 10)."""
+
+    def refresh(self, credential: Credential) -> Credential:
+        """The credential with new tokens in its ``metadata`` (JSON values); as it was if there is nothing to renew.
+
+        Bounded in time (30 s), safe to call from any greenlet, changes nothing but the upstream's own state.
+
+        :raises RefreshRejected: the login is over: only a new one helps.
+        :raises UpstreamError: it failed this time.
+        """
 
 
 ProviderFactory = Callable[[Credential, Settings], Provider | None]

@@ -8,10 +8,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field
 from typing import Any
 
+from cliproxy.routing.observer import Notifier, Observer
 from cliproxy.routing.tables import ModelInfo, static_model
 from cliproxy.translation.thinking.support import Capability
 
@@ -44,10 +45,11 @@ class _Client:
 
 
 class ModelRegistry:
-    """Counts credentials per model. ``clock`` gives Unix seconds."""
+    """Counts credentials per model. ``clock`` gives Unix seconds; ``observer`` is told of changes, never waited for."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time, observer: Observer | None = None) -> None:
         self._clock = clock
+        self._notifier = Notifier(observer) if observer is not None else None
         self._lock = threading.RLock()
         self._entries: dict[str, _Entry] = {}
         self._clients: dict[str, _Client] = {}
@@ -60,10 +62,17 @@ class ModelRegistry:
         """Replace a credential's models; none = ``unregister``. Its marks on these models are cleared."""
         wanted = [model for model in models if model.id]
         with self._lock:
+            old = self._clients.get(client)
             self._forget(client)
             if wanted:
                 self._add(client, provider.lower(), wanted)
             self._providers_cache.clear()
+            if self._notifier is None:
+                return
+            if wanted:
+                self._notifier.registered(provider.lower(), client, wanted)
+            elif old is not None:
+                self._notifier.unregistered(old.provider, client)
 
     def unregister(self, client: str) -> None:
         """Take a credential out; a model that nobody else offers disappears."""
@@ -98,7 +107,7 @@ class ModelRegistry:
     def mark_quota(self, client: str, model: str) -> None:
         """Note that the credential's quota for the model is used up; counts for five minutes."""
         with self._lock:
-            if (entry := self._entries.get(model)) is not None:
+            if (entry := self._offered(client, model)) is not None:
                 entry.quota[client] = self._clock()
 
     def clear_quota(self, client: str, model: str) -> None:
@@ -110,7 +119,7 @@ class ModelRegistry:
     def suspend(self, client: str, model: str, reason: str) -> None:
         """Leave the credential out of the model's count; the first reason stays."""
         with self._lock:
-            if (entry := self._entries.get(model)) is not None:
+            if (entry := self._offered(client, model)) is not None:
                 entry.suspended.setdefault(client, reason)
 
     def resume(self, client: str, model: str) -> None:
@@ -118,6 +127,15 @@ class ModelRegistry:
         with self._lock:
             if (entry := self._entries.get(model)) is not None:
                 entry.suspended.pop(client, None)
+
+    def _offered(self, client: str, model: str) -> _Entry | None:
+        """The model's entry if this credential offers it: a late result of one that is gone must leave no mark."""
+        return self._entries.get(model) if self.supports(client, model) else None
+
+    def names_of(self, client: str) -> Set[str]:
+        """All names that a credential registered, in lower case."""
+        found = self._clients.get(client)
+        return found.names if found is not None else frozenset()
 
     def supports(self, client: str, model: str) -> bool:
         """True when the credential registered the model, ignoring case and outer blanks."""

@@ -91,7 +91,7 @@ class Execution:
         settings = self._services.settings()
         try:
             started = start_with_retries(
-                lambda: self._services.pool.stream(self._providers, call), settings.streaming.bootstrap_retries
+                lambda: self._services.dispatcher.stream(self._providers, call), settings.streaming.bootstrap_retries
             )
         except BaseException:
             watch.stop()
@@ -105,11 +105,11 @@ class Execution:
         interval = self._services.settings().nonstream_keepalive_interval if keepalive else 0
         if interval > 0:
             return self._answer_with_newlines(call, convert, interval)
-        return self._run(lambda: self._services.pool.execute(self._providers, call), convert)
+        return self._run(lambda: self._services.dispatcher.execute(self._providers, call), convert)
 
     def count(self, call: Call) -> Response:
         """A token count."""
-        return self._run(lambda: self._services.pool.count_tokens(self._providers, call), None)
+        return self._run(lambda: self._services.dispatcher.count_tokens(self._providers, call), None)
 
     def _run(self, work: Callable[[], Answer], convert: Convert | None) -> Response:
         watch = ClientWatch(self._arrival.environ)
@@ -122,7 +122,7 @@ class Execution:
     def _answer_with_newlines(self, call: Call, convert: Convert | None, interval: int) -> Response:
         """Work in a second greenlet while this one writes a newline each ``interval`` seconds."""
         watch = ClientWatch(self._arrival.environ)
-        worker = gevent.spawn(_caught, lambda: self._services.pool.execute(self._providers, call))
+        worker = gevent.spawn(_caught, lambda: self._services.dispatcher.execute(self._providers, call))
         try:
             worker.join(interval)
         except BaseException:

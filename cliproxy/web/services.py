@@ -12,7 +12,7 @@ from cliproxy.config.settings import Settings
 from cliproxy.web.authentication import Authenticator
 
 if TYPE_CHECKING:
-    from cliproxy.pool.pool import Pool
+    from cliproxy.pool.dispatch import Dispatcher
     from cliproxy.providers.code_assist import CodeAssist
     from cliproxy.providers.relay import Relays
     from cliproxy.routing.registry import ModelRegistry
@@ -29,7 +29,7 @@ class Services:
     authenticator: Authenticator
     resolver: Resolver
     registry: ModelRegistry
-    pool: Pool
+    dispatcher: Dispatcher
     relays: Relays
     code_assist: CodeAssist
 

@@ -20,7 +20,7 @@ from cliproxy.web.protocols import JSON
 from cliproxy.web.protocols import Protocol as ClientProtocol
 
 if TYPE_CHECKING:
-    from cliproxy.pool.pool import StartedStream
+    from cliproxy.pool.dispatch import StartedStream
 
 log = logging.getLogger(__name__)
 

@@ -120,7 +120,7 @@ def test_what_is_switched_on_is_harmless() -> None:
         "request_retry": 3,
         "max_retry_interval": 30,
         "quota_exceeded": QuotaExceeded(switch_project=True, switch_preview_model=True),
-        "routing": Routing("round-robin"),
+        "routing": Routing("round-robin", session_affinity=True, session_affinity_ttl="1h"),
     }  # config.md 5.1, column "Example"
 
 

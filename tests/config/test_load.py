@@ -62,10 +62,24 @@ def test_absent_sections() -> None:
         ("logs-max-total-size-mb: -5", "logs_max_total_size_mb", 0), ("proxy-url: 123", "proxy_url", "123"),
         ('api-keys: [" a ", a, ""]', "api_keys", (" a ", "a", "")), ("api-keys:", "api_keys", ()),
         ("metrics: {public: true}", "metrics_public", True), ("max-request-body-mb: -1", "max_request_body_mb", 0),
+        ("transient-error-cooldown-seconds: -7", "transient_error_cooldown_seconds", -1),
     ],
 )  # fmt: skip
 def test_values(line: str, key: str, value: Any) -> None:
     assert getattr(settings(line + "\n"), key) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("", 3600), ("90s", 90), ("1h30m", 5400), ("45", 45), ("1d", 86400), ("1.5m", 90)]
+)
+def test_time_to_live_of_conversations(text: str, seconds: float) -> None:
+    routing = settings(f"routing: {{session-affinity: true, session-affinity-ttl: '{text}'}}\n").routing
+    assert (routing.session_affinity, routing.affinity_seconds) == (True, seconds)
+
+
+@pytest.mark.parametrize("text", ["soon", "1h later", "-5s", "0", "1x", "s", "inf"])
+def test_no_time_to_live(text: str) -> None:
+    assert problems(f"routing:\n  session-affinity-ttl: '{text}'\n") == [(2, "routing.session-affinity-ttl")]
 
 
 @pytest.mark.parametrize("word", ["fill-first", "FillFirst", " ff "])

@@ -81,7 +81,9 @@ SETTINGS = st.builds(
     error_logs_max_files=st.sampled_from([0, 10, 11]),
     proxy_url=TEXT,
     request_retry=SMALL,
-    routing=st.builds(s.Routing, st.sampled_from(["", "ff", "round-robin"])),
+    routing=st.builds(
+        s.Routing, st.sampled_from(["", "ff", "round-robin"]), st.booleans(), st.sampled_from(["", "90s", "2h"])
+    ),
     streaming=st.builds(s.Streaming, st.sampled_from([0, 15, 4]), SMALL),
     nonstream_keepalive_interval=SMALL,
     api_keys=some(TEXT),
@@ -109,6 +111,7 @@ SETTINGS = st.builds(
                                   max_size=2).map(MappingProxyType),
     oauth_system_prefix=named(NAME),
     metrics_public=st.booleans(),
+    transient_error_cooldown_seconds=st.sampled_from([0, -1, 5]),
     max_request_body_mb=st.sampled_from([0, 50, 7]),
 ).map(lambda value: normalise(value)[0])  # fmt: skip
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from cliproxy.config.settings import Settings
 from cliproxy.errors import UpstreamStatus
-from cliproxy.pool.pool import Pool
+from cliproxy.pool.dispatch import Dispatcher
+from cliproxy.pool.pool import Pool, Remembered
 from cliproxy.providers.base import Answer, AnswerStream, Call, Provider
 from cliproxy.providers.credential import Credential
 from cliproxy.records.usage import Tokens, UsageRecord
@@ -116,13 +117,17 @@ class Bench:
     models: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Models of a credential; ``("m",)`` when not named."""
     used: list[UsageRecord] = field(default_factory=list)
+    remembered: Remembered = lambda credential: None
 
     def __post_init__(self) -> None:
         self.registry = ModelRegistry(self.clock)
         self.pool = Pool(
             catalog=self.registry, registrar=self._register, providers=self._provider_of, settings=lambda: self.settings,
-            usage=self, clock=self.clock, sleep=self.clock.sleep, chance=lambda: 0.0,
+            remembered=self.remembered, clock=self.clock,
         )  # fmt: skip
+        self.dispatcher = Dispatcher(
+            self.pool, settings=lambda: self.settings, usage=self, sleep=self.clock.sleep, chance=lambda: 0.0
+        )
 
     def _register(self, credential: Credential, settings: Settings) -> None:
         names = () if credential.disabled else self.models.get(credential.id, ("m",))
@@ -146,10 +151,10 @@ class Bench:
 
     def ask(self, model: str = "m", *fallbacks: str) -> str:
         """The id of the credential that answered."""
-        return self.pool.execute([self.provider.key], self.call(model, *fallbacks)).body.decode()
+        return self.dispatcher.execute([self.provider.key], self.call(model, *fallbacks)).body.decode()
 
     def stream(self, model: str = "m") -> Any:
-        return self.pool.stream([self.provider.key], self.call(model))
+        return self.dispatcher.stream([self.provider.key], self.call(model))
 
     def configure(self, **values: Any) -> None:
         self.settings = replace(self.settings, **values)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pool.bench import Bench
+from pool.bench import Bench, status
 from upstream.waiting import eventually
 
 from cliproxy.config.load import load_text
 from cliproxy.config.settings import Settings
 from cliproxy.config.watch import ConfigWatcher
+from cliproxy.errors import UpstreamStatus
 from cliproxy.pool.lifecycle import CredentialSource
 from cliproxy.pool.stores.file import FileStore
 from cliproxy.providers.credential import Credential
 from cliproxy.routing.registration import models_for
+from cliproxy.routing.tables import ModelInfo
 
 BASE = """\
 oauth-model-alias: {}
@@ -188,3 +191,144 @@ def test_an_auth_directory_that_is_a_file(tmp_path: Path) -> None:
     settings = replace(Settings(), auth_dir=str(tmp_path / "file"))
     with pytest.raises(OSError, match="exists"):
         CredentialSource(Bench().pool, FileStore(""), settings)
+
+
+class Counting(FileStore):
+    """A store that counts what is saved, and can be one that pushes."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+        self.saves: list[str] = []
+        self.pushed: list[tuple[str, list[str]]] = []
+
+    def save(self, credential: Credential) -> str:
+        self.saves.append(credential.id)
+        return super().save(credential)
+
+    def push(self, message: str, paths: Sequence[str]) -> None:
+        self.pushed.append((message, list(paths)))
+
+
+@pytest.fixture
+def counting(tmp_path: Path) -> tuple[Kept, Counting]:
+    kept, store = Kept(tmp_path), Counting()
+    kept.source = CredentialSource(kept.bench.pool, store, kept.bench.settings)
+    return kept, store
+
+
+@pytest.mark.case("credentials:C54")
+def test_what_the_watcher_brings_is_not_saved(counting: tuple[Kept, Counting]) -> None:
+    kept, store = counting
+    kept.write("a.json", type="claude", email="a@x")
+    assert "add a.json" in kept.source.load()
+    assert store.saves == []
+    kept.source.save(Credential("b.json", "claude", file_name="b.json", metadata={"type": "claude", "email": "b@x"}))
+    assert store.saves == ["b.json"]
+    assert json.loads((kept.auths / "b.json").read_text()) == {"type": "claude", "email": "b@x", "disabled": False}
+    entry = kept.bench.pool.get("b.json")
+    assert entry is not None
+    assert entry.credential.label == "b@x"
+
+
+@pytest.mark.parametrize(
+    "credential",
+    [
+        Credential("r", "claude", attributes={"runtime_only": "true"}, metadata={"email": "x"}),
+        Credential("k", "claude", attributes={"api_key": "k"}),
+    ],
+    ids=["runtime only", "no metadata"],
+)
+def test_what_has_no_file_is_not_saved(counting: tuple[Kept, Counting], credential: Credential) -> None:
+    kept, store = counting
+    kept.source.save(credential)
+    assert store.saves == []
+    assert kept.bench.pool.get(credential.id) is not None
+
+
+def test_results_save_nothing(counting: tuple[Kept, Counting]) -> None:
+    kept, store = counting
+    kept.write("a.json", type="p", email="a@x")
+    kept.source.load()
+    kept.bench.provider.plan["a.json"] = [status(500)]
+    kept.bench.models["a.json"] = ("m",)
+    kept.bench.registry.register("a.json", "p", [ModelInfo("m")])
+    with pytest.raises(UpstreamStatus):
+        kept.bench.ask()
+    assert store.saves == []
+
+
+def test_a_store_elsewhere_is_told(counting: tuple[Kept, Counting]) -> None:
+    kept, store = counting
+    path = str(kept.auths / "a.json")
+    kept.write("a.json", type="claude")
+    kept.source.file_changed(path, removed=False)
+    (kept.auths / "a.json").unlink()
+    kept.source.file_changed(path, removed=True)
+    assert store.pushed == [("Sync auth a.json", [path]), ("Remove auth a.json", [path])]
+
+
+def test_switched_off_and_on_again(kept: Kept) -> None:
+    """The flag is in the file, other fields stay, models go and come, and a new beginning has no cooldowns."""
+    kept.write("claude.json", type="claude", email="c@x", note="mine")
+    kept.source.load()
+    pool = kept.bench.pool
+    entry = pool.get("claude.json")
+    assert entry is not None
+    pool.failed(entry, "claude-opus-4-5-20251101", status(401))
+    assert kept.source.set_disabled("claude.json", True)
+    assert json.loads((kept.auths / "claude.json").read_text()) == {
+        "type": "claude", "email": "c@x", "note": "mine", "disabled": True,
+    }  # fmt: skip
+    assert kept.offers("claude.json") == set()
+    view = pool.view("claude.json")
+    assert view is not None
+    assert (view.status, len(view.cooldowns)) == ("disabled", 1)
+    assert kept.source.load() == []
+    assert kept.source.set_disabled("claude.json", False)
+    assert kept.offers("claude.json")
+    view = pool.view("claude.json")
+    assert view is not None
+    assert (view.status, view.cooldowns) == ("active", ())
+    assert kept.source.load() == []
+    assert not kept.source.set_disabled("nobody", True)
+
+
+@pytest.mark.parametrize("what", ["config key", "connection"])
+def test_switched_off_until_its_entry_changes(kept: Kept, what: str) -> None:
+    kept.source.connect("aistudio-x")
+    key = next(entry.id for entry in kept.bench.pool.list() if entry.id.startswith("claude:apikey"))
+    name = key if what == "config key" else "aistudio-x"
+    assert kept.source.set_disabled(name, True)
+    assert kept.source.set_disabled(name, True)
+    assert kept.offers(name) == set()
+    assert kept.source.load() == []
+    assert kept.change(BASE + "debug: true\n") == []
+    assert kept.source.set_disabled(name, False)
+    assert kept.offers(name)
+    assert kept.source.set_disabled(name, True)
+    if what == "config key":
+        assert kept.change(BASE.replace("api-key: c}", "api-key: c, priority: 3}")) == [f"modify {name}"]
+    else:
+        kept.source.disconnect(name)
+        kept.source.connect(name)
+    assert kept.offers(name)
+
+
+def test_a_priority_in_a_file(kept: Kept) -> None:
+    for number, value in enumerate([3, "4", " -2 ", 0, "x", True, 1.5, None]):
+        kept.write(f"p{number}.json", type="claude", priority=value)
+    kept.source.load()
+    found = [kept.bench.pool.get(f"p{number}.json") for number in range(8)]
+    assert [entry.priority for entry in found if entry is not None] == [3, 4, -2, 0, 0, 0, 0, 0]
+
+
+def test_what_a_killed_process_left_is_removed(kept: Kept) -> None:
+    left = [kept.auths / ".claude.json.abcd1234.tmp", kept.auths / "sub" / ".x.json.abcd_234.tmp"]
+    (kept.auths / "sub").mkdir()
+    young, other = kept.auths / ".claude.json.zzzz1234.tmp", kept.auths / "mine.tmp"
+    for path in (*left, young, other):
+        path.write_text("{}")
+    for path in (*left, other):
+        os.utime(path, (1, 1))
+    kept.source.tidy()
+    assert [path.exists() for path in (*left, young, other)] == [False, False, True, True]

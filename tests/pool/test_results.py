@@ -333,7 +333,7 @@ def test_reset_by_hand(bench: Bench) -> None:
     bench.add("a")
     bench.provider.plan["a"] = [status(401)]
     fails(bench)
-    assert bench.pool.reset("a")
+    assert bench.pool.reset("a") == ("m",)
     assert bench.ask() == "a"
     assert bench.registry.count("m") == 1
-    assert not bench.pool.reset("nobody")
+    assert bench.pool.reset("nobody") is None

@@ -73,7 +73,7 @@ def test_the_client_leaves_while_we_wait(bench: Bench, monkeypatch: pytest.Monke
     def gone(seconds: float) -> None:
         raise ClientDisconnected
 
-    monkeypatch.setattr(bench.pool, "_sleep", gone)
+    monkeypatch.setattr(bench.dispatcher, "_sleep", gone)
     with pytest.raises(ClientDisconnected):
         bench.ask()
     assert bench.provider.order == "a"

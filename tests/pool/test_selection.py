@@ -82,7 +82,7 @@ def test_not_all_by_quota(bench: Bench) -> None:
 @pytest.mark.case("credentials:C7")
 def test_no_providers(bench: Bench) -> None:
     with pytest.raises(ProviderNotFound) as caught:
-        bench.pool.execute([" ", ""], bench.call())
+        bench.dispatcher.execute([" ", ""], bench.call())
     assert (caught.value.status, caught.value.text) == (500, "provider_not_found: no provider supplied")
 
 

@@ -1,4 +1,4 @@
-"""A small application around fake parts: the web layer alone, without pool, registry or network."""
+"""A small application around fake parts: the web layer alone, without dispatcher, registry or network."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Plain:
 
 
 @dataclass
-class FakePool:
+class FakeDispatcher:
     """Answers with what a test put in; keeps the calls."""
 
     answer: Any = Answer(b'{"id":"a"}', "up-model")
@@ -114,7 +114,7 @@ class FakeResolver:
         return SimpleNamespace(model=f"resolved-{model}", providers=("p",))
 
 
-def make_app(pool: FakePool, settings: Settings | None = None, code_assist: str = "http://127.0.0.1:1") -> Flask:
+def make_app(dispatcher: FakeDispatcher, settings: Settings | None = None, code_assist: str = "http://127.0.0.1:1") -> Flask:
     """An application with every blueprint and fake parts below."""
     settings = settings or Settings(api_keys=("k",))
     app = Flask(__name__)
@@ -126,7 +126,7 @@ def make_app(pool: FakePool, settings: Settings | None = None, code_assist: str 
         authenticator=Authenticator(settings.api_keys),
         resolver=FakeResolver(),  # type: ignore[arg-type]
         registry=FakeRegistry(),  # type: ignore[arg-type]
-        pool=pool,  # type: ignore[arg-type]
+        dispatcher=dispatcher,  # type: ignore[arg-type]
         relays=Relays(lambda name: None, lambda name: None),
         code_assist=CodeAssist(HttpClient(lambda: settings, {}), code_assist),
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from web.fakes import FakePool, make_app
+from web.fakes import FakeDispatcher, make_app
 
 from cliproxy.errors import UpstreamStatus
 from cliproxy.providers.base import Answer
@@ -63,13 +63,13 @@ def google() -> Iterator[Google]:
 
 
 @pytest.fixture
-def pool() -> FakePool:
-    return FakePool(answer=Answer(b'{"candidates":[],"modelVersion":"m"}\n', "up"))
+def dispatcher() -> FakeDispatcher:
+    return FakeDispatcher(answer=Answer(b'{"candidates":[],"modelVersion":"m"}\n', "up"))
 
 
 @pytest.fixture
-def client(pool: FakePool, google: Google) -> FlaskClient:
-    return make_app(pool, code_assist=google.url).test_client()
+def client(dispatcher: FakeDispatcher, google: Google) -> FlaskClient:
+    return make_app(dispatcher, code_assist=google.url).test_client()
 
 
 @pytest.mark.case("client-api:14")
@@ -82,35 +82,35 @@ def client(pool: FakePool, google: Google) -> FlaskClient:
     ],
 )  # fmt: skip
 def test_strangers(
-    client: FlaskClient, pool: FakePool, google: Google, path: str, peer: str, headers: dict[str, str]
+    client: FlaskClient, dispatcher: FakeDispatcher, google: Google, path: str, peer: str, headers: dict[str, str]
 ) -> None:
     answer = client.post(path, json=ENVELOPE, headers=headers, environ_base={"REMOTE_ADDR": peer})
     assert answer.status_code == 403
     assert answer.data == b'{"error":{"message":"CLI reply only allow local access","type":"forbidden"}}'
-    assert (pool.calls, google.seen) == ([], [])
+    assert (dispatcher.calls, google.seen) == ([], [])
 
 
 @pytest.mark.case("client-api:14")
 @pytest.mark.parametrize("peer", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
-def test_locals_need_no_key(client: FlaskClient, pool: FakePool, peer: str) -> None:
+def test_locals_need_no_key(client: FlaskClient, dispatcher: FakeDispatcher, peer: str) -> None:
     answer = client.post(PATH, json=ENVELOPE, environ_base={"REMOTE_ADDR": peer})
     assert (answer.status_code, answer.content_type) == (200, "application/json")
     assert answer.data == b'{"response":{"candidates":[],"modelVersion":"m"}}'
-    (call,) = pool.calls
+    (call,) = dispatcher.calls
     assert (call.client_model, call.format, call.payload) == ("m(high)", "gemini", b'{"contents": [{"n": 1.0}]}')
     assert call.body == ENVELOPE["request"]
 
 
 @pytest.mark.parametrize("query", ["", "?alt=json", "?alt=sse"])
-def test_streams_are_always_events(client: FlaskClient, pool: FakePool, query: str) -> None:
-    pool.blocks = [b'data: {"a":1}\n\ndata: {"a":2}\n\n', b"data: [3]\n\n"]
+def test_streams_are_always_events(client: FlaskClient, dispatcher: FakeDispatcher, query: str) -> None:
+    dispatcher.blocks = [b'data: {"a":1}\n\ndata: {"a":2}\n\n', b"data: [3]\n\n"]
     answer = client.post(STREAM + query, json=ENVELOPE, environ_base=LOCAL)
     assert answer.content_type == "text/event-stream"
     assert answer.data == b'data: {"response":{"a":1}}\n\ndata: {"response":{"a":2}}\n\ndata: {"response":[3]}\n\n'
 
 
-def test_a_stream_that_fails_at_once_has_its_own_status(client: FlaskClient, pool: FakePool) -> None:
-    pool.starts = [UpstreamStatus("slow down", status=422)]
+def test_a_stream_that_fails_at_once_has_its_own_status(client: FlaskClient, dispatcher: FakeDispatcher) -> None:
+    dispatcher.starts = [UpstreamStatus("slow down", status=422)]
     answer = client.post(STREAM, json=ENVELOPE, environ_base=LOCAL)
     assert answer.status_code == 422
     assert answer.json == {"error": {"code": 422, "message": "slow down", "status": "INVALID_ARGUMENT"}}
@@ -157,8 +157,8 @@ def test_googles_errors_become_400(client: FlaskClient, google: Google) -> None:
     assert answer.json == {"error": {"message": '{"error":"later"}', "type": "invalid_request_error"}}
 
 
-def test_google_is_not_there(pool: FakePool) -> None:
-    client = make_app(pool).test_client()
+def test_google_is_not_there(dispatcher: FakeDispatcher) -> None:
+    client = make_app(dispatcher).test_client()
     answer = client.post("/v1internal:countTokens", json={}, environ_base=LOCAL)
     assert answer.status_code == 400
     assert answer.json is not None

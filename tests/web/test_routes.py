@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from fakes import FakePool, make_app
+from fakes import FakeDispatcher, make_app
 from flask.testing import FlaskClient
 
 from cliproxy.config.settings import Settings, Streaming
@@ -24,13 +24,13 @@ POSTS = [CHAT, COMPLETIONS, RESPONSES, COMPACT, MESSAGES, COUNT, GENERATE, STREA
 
 
 @pytest.fixture
-def pool() -> FakePool:
-    return FakePool()
+def dispatcher() -> FakeDispatcher:
+    return FakeDispatcher()
 
 
 @pytest.fixture
-def client(pool: FakePool) -> FlaskClient:
-    return make_app(pool).test_client()
+def client(dispatcher: FakeDispatcher) -> FlaskClient:
+    return make_app(dispatcher).test_client()
 
 
 @pytest.mark.case("client-api:1")
@@ -81,11 +81,11 @@ def test_probes(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("path", POSTS)
 @pytest.mark.case("client-api:2")
-def test_every_model_route_needs_a_key(client: FlaskClient, pool: FakePool, path: str) -> None:
+def test_every_model_route_needs_a_key(client: FlaskClient, dispatcher: FakeDispatcher, path: str) -> None:
     missing, wrong = client.post(path, json={}), client.post(path, json={}, headers={"x-api-key": "no"})
     assert (missing.status_code, missing.json) == (401, {"error": "Missing API key"})
     assert (wrong.status_code, wrong.json) == (401, {"error": "Invalid API key"})
-    assert not pool.calls
+    assert not dispatcher.calls
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_one_gemini_model(client: FlaskClient, name: str, found: bool) -> None:
 
 @pytest.mark.parametrize("path", POSTS)
 @pytest.mark.parametrize("data", [b"{", b"[]", b""])
-def test_bad_json_is_400_in_the_clients_shape(client: FlaskClient, pool: FakePool, path: str, data: bytes) -> None:
+def test_bad_json_is_400_in_the_clients_shape(client: FlaskClient, dispatcher: FakeDispatcher, path: str, data: bytes) -> None:
     answer = client.post(path, data=data, headers=KEY)
     assert answer.status_code == 400
     body: Any = answer.json
@@ -141,7 +141,7 @@ def test_bad_json_is_400_in_the_clients_shape(client: FlaskClient, pool: FakePoo
     else:
         assert body["error"]["type"] == "invalid_request_error"
         assert "code" not in body["error"]
-    assert not pool.calls
+    assert not dispatcher.calls
 
 
 @pytest.mark.case("client-api:4")
@@ -160,12 +160,12 @@ def test_unknown_model(client: FlaskClient, model: Any) -> None:
     assert wrapped.json == {"type": "error", "error": error}
 
 
-def test_a_plain_answer(client: FlaskClient, pool: FakePool) -> None:
+def test_a_plain_answer(client: FlaskClient, dispatcher: FakeDispatcher) -> None:
     answer = client.post(CHAT, json={"model": "m", "stream": "true"}, headers=KEY)
     assert answer.data == b'{"id":"a"}'
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.headers["X-Upstream-Model"] == "up-model"
-    call = pool.calls[0]
+    call = dispatcher.calls[0]
     assert (call.client_model, call.route_model, call.format, call.client_key) == ("m", "resolved-m", "openai", "k")
     assert call.headers["authorization"] == "Bearer k"
     assert len(call.request_id) == 8
@@ -174,14 +174,14 @@ def test_a_plain_answer(client: FlaskClient, pool: FakePool) -> None:
 @pytest.mark.parametrize(
     ("path", "end"), [(CHAT, b"data: [DONE]\n\n"), (RESPONSES, b""), (MESSAGES, b""), (STREAM, b"")]
 )  # fmt: skip
-def test_a_stream(client: FlaskClient, pool: FakePool, path: str, end: bytes) -> None:
+def test_a_stream(client: FlaskClient, dispatcher: FakeDispatcher, path: str, end: bytes) -> None:
     answer = client.post(path, json={"model": "m", "stream": True}, headers=KEY)
     assert answer.data == b"data: 1\n\ndata: 2\n\n" + end
     assert answer.headers["Content-Type"] == "text/event-stream"
     assert answer.headers["Cache-Control"] == "no-cache"
     assert answer.headers.getlist("Access-Control-Allow-Origin") == ["*"]
     assert answer.headers["X-Upstream-Model"] == "up-model"
-    assert pool.sources[0].released
+    assert dispatcher.sources[0].released
 
 
 @pytest.mark.case("client-api:7")
@@ -197,8 +197,8 @@ def test_a_stream(client: FlaskClient, pool: FakePool, path: str, end: bytes) ->
         (f"{STREAM}?alt=proto", None, b""),
     ],
 )
-def test_an_empty_stream(client: FlaskClient, pool: FakePool, path: str, kind: str | None, data: bytes) -> None:
-    pool.blocks = []
+def test_an_empty_stream(client: FlaskClient, dispatcher: FakeDispatcher, path: str, kind: str | None, data: bytes) -> None:
+    dispatcher.blocks = []
     answer = client.post(path, json={"model": "m", "stream": True}, headers=KEY)
     assert (answer.status_code, answer.headers.get("Content-Type"), answer.data) == (200, kind, data)
 
@@ -215,30 +215,30 @@ def test_an_empty_stream(client: FlaskClient, pool: FakePool, path: str, kind: s
     ],
 )
 @pytest.mark.case("client-api:6")
-def test_an_error_after_the_first_unit(client: FlaskClient, pool: FakePool, path: str, tail: bytes) -> None:
-    pool.blocks = [b"data: 1\n\n", UpstreamStatus('{"error":{"message":"gone"}}', status=502)]
+def test_an_error_after_the_first_unit(client: FlaskClient, dispatcher: FakeDispatcher, path: str, tail: bytes) -> None:
+    dispatcher.blocks = [b"data: 1\n\n", UpstreamStatus('{"error":{"message":"gone"}}', status=502)]
     answer = client.post(path, json={"model": "m", "stream": True}, headers=KEY)
     assert answer.status_code == 200
     assert tail in answer.data
     assert b"[DONE]" not in answer.data
-    assert len(pool.calls) == 1
+    assert len(dispatcher.calls) == 1
 
 
-def test_errors_without_status_in_a_stream(client: FlaskClient, pool: FakePool) -> None:
-    pool.blocks = [b"data: 1\n\n", IdleTimeout(3)]
+def test_errors_without_status_in_a_stream(client: FlaskClient, dispatcher: FakeDispatcher) -> None:
+    dispatcher.blocks = [b"data: 1\n\n", IdleTimeout(3)]
     data = client.post(CHAT, json={"model": "m", "stream": True}, headers=KEY).data
     error = json.loads(data.split(b"data: ")[-1])["error"]
     assert error["message"] == "upstream sent no data within 3s"
     assert error["type"] == "server_error"
 
 
-def test_keepalive_comments_stand_between_events(client: FlaskClient, pool: FakePool) -> None:
-    pool.blocks = [b"data: 1\n\n", b"", b"data: 2\n\n"]
+def test_keepalive_comments_stand_between_events(client: FlaskClient, dispatcher: FakeDispatcher) -> None:
+    dispatcher.blocks = [b"data: 1\n\n", b"", b"data: 2\n\n"]
     data = client.post(CHAT, json={"model": "m", "stream": True}, headers=KEY).data
     assert data == b"data: 1\n\n: keep-alive\n\ndata: 2\n\ndata: [DONE]\n\n"
-    assert pool.sources[0].keepalive == 15.0
+    assert dispatcher.sources[0].keepalive == 15.0
     client.post(f"{STREAM}?alt=json", json={}, headers=KEY)
-    assert pool.sources[1].keepalive == 0.0
+    assert dispatcher.sources[1].keepalive == 0.0
 
 
 @pytest.mark.parametrize(
@@ -256,19 +256,19 @@ def test_keepalive_comments_stand_between_events(client: FlaskClient, pool: Fake
     ],
 )
 def test_bootstrap_retries(starts: list[Exception], retries: int, status: int, calls: int) -> None:
-    pool = FakePool(starts=list(starts))
-    client = make_app(pool, Settings(streaming=Streaming(bootstrap_retries=retries))).test_client()
+    dispatcher = FakeDispatcher(starts=list(starts))
+    client = make_app(dispatcher, Settings(streaming=Streaming(bootstrap_retries=retries))).test_client()
     answer = client.post(CHAT, json={"model": "m", "stream": True})
-    assert (answer.status_code, len(pool.calls)) == (status, calls)
+    assert (answer.status_code, len(dispatcher.calls)) == (status, calls)
     if status != 200:
         assert answer.headers["Content-Type"] == "application/json"
 
 
 @pytest.mark.case("client-api:15")
 @pytest.mark.parametrize("path", [CHAT, MESSAGES, GENERATE])
-def test_headers_of_an_error_reach_the_client(client: FlaskClient, pool: FakePool, path: str) -> None:
+def test_headers_of_an_error_reach_the_client(client: FlaskClient, dispatcher: FakeDispatcher, path: str) -> None:
     text = '{"error":{"code":"model_cooldown","message":"All cooling","model":"m","reset_seconds":42}}'
-    pool.answer = ModelCooldown(text, headers={"Content-Type": "application/json", "Retry-After": "42"})
+    dispatcher.answer = ModelCooldown(text, headers={"Content-Type": "application/json", "Retry-After": "42"})
     answer = client.post(path, json={"model": "m"}, headers=KEY)
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "42")
     body: Any = answer.json
@@ -277,13 +277,13 @@ def test_headers_of_an_error_reach_the_client(client: FlaskClient, pool: FakePoo
 
 
 @pytest.mark.case("client-api:10")
-def test_legacy_completions(client: FlaskClient, pool: FakePool) -> None:
-    pool.answer = Answer(b'{"id":"i","model":"m","choices":[{"index":0,"message":{"content":"hi"}}]}', "u")
+def test_legacy_completions(client: FlaskClient, dispatcher: FakeDispatcher) -> None:
+    dispatcher.answer = Answer(b'{"id":"i","model":"m","choices":[{"index":0,"message":{"content":"hi"}}]}', "u")
     answer = client.post(COMPLETIONS, json={"model": "m", "prompt": "p"}, headers=KEY)
     assert answer.json is not None
     assert answer.json["choices"] == [{"index": 0, "text": "hi"}]
-    assert pool.calls[0].body["messages"] == [{"role": "user", "content": "p"}]
-    pool.blocks = [
+    assert dispatcher.calls[0].body["messages"] == [{"role": "user", "content": "p"}]
+    dispatcher.blocks = [
         b'data: {"id":"i","choices":[{"index":0,"delta":{"role":"assistant"}}]}\n\n',
         b'data: {"id":"i","choices":[{"index":0,"delta":{"content":"A"}}]}\n\n',
     ]
@@ -294,24 +294,24 @@ def test_legacy_completions(client: FlaskClient, pool: FakePool) -> None:
 
 
 @pytest.mark.case("client-api:11")
-def test_responses_shaped_chat(client: FlaskClient, pool: FakePool) -> None:
+def test_responses_shaped_chat(client: FlaskClient, dispatcher: FakeDispatcher) -> None:
     assert client.post(CHAT, json={"model": "m", "input": "hi"}, headers=KEY).status_code == 200
-    call = pool.calls[0]
+    call = dispatcher.calls[0]
     assert call.format == "openai"
     assert json.loads(call.payload) == call.body == {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 
 
 @pytest.mark.case("client-api:12")
-def test_compact(client: FlaskClient, pool: FakePool) -> None:
+def test_compact(client: FlaskClient, dispatcher: FakeDispatcher) -> None:
     refused = client.post(COMPACT, json={"model": "m", "stream": True}, headers=KEY)
     assert refused.status_code == 400
     assert refused.json == {
         "error": {"message": "Streaming not supported for compact responses", "type": "invalid_request_error"}
     }
-    assert not pool.calls
+    assert not dispatcher.calls
     for path in (COMPACT, "/backend-api/codex/responses/compact"):
         client.post(path, data=b'{"model":"m","stream":false,"n":1.0}', headers=KEY)
-        call = pool.calls.pop()
+        call = dispatcher.calls.pop()
         assert (call.payload, call.body, call.compact) == (b'{"model":"m","n":1.0}', {"model": "m", "n": 1.0}, True)
 
 
@@ -329,9 +329,9 @@ def test_gemini_paths_that_do_not_exist(client: FlaskClient, path: str) -> None:
     ("path", "model"),
     [("a:generateContent", "a"), ("p/a:generateContent", "p/a"), ("a%2Fb(high):countTokens", "a/b(high)")],
 )
-def test_gemini_model_names(client: FlaskClient, pool: FakePool, path: str, model: str) -> None:
+def test_gemini_model_names(client: FlaskClient, dispatcher: FakeDispatcher, path: str, model: str) -> None:
     assert client.post(f"/v1beta/models/{path}", json={"model": "ignored"}, headers=KEY).status_code == 200
-    assert pool.calls[0].client_model == model
+    assert dispatcher.calls[0].client_model == model
 
 
 @pytest.mark.case("client-api:13")
@@ -344,15 +344,15 @@ def test_gemini_model_names(client: FlaskClient, pool: FakePool, path: str, mode
         ("?alt=x", "x", b'{"a":1}{"b":2}'),
     ],
 )  # fmt: skip
-def test_alt(client: FlaskClient, pool: FakePool, query: str, alt: str, data: bytes) -> None:
-    pool.blocks = [b'data: {"a":1}\n\n', b'data: {"b":2}\n\n']
+def test_alt(client: FlaskClient, dispatcher: FakeDispatcher, query: str, alt: str, data: bytes) -> None:
+    dispatcher.blocks = [b'data: {"a":1}\n\n', b'data: {"b":2}\n\n']
     answer = client.post(STREAM + query, json={}, headers=KEY)
-    assert (pool.calls[0].alt, answer.data) == (alt, data)
+    assert (dispatcher.calls[0].alt, answer.data) == (alt, data)
 
 
-def test_alt_means_nothing_elsewhere(client: FlaskClient, pool: FakePool) -> None:
+def test_alt_means_nothing_elsewhere(client: FlaskClient, dispatcher: FakeDispatcher) -> None:
     client.post(f"{RESPONSES}?alt=responses/compact", json={"model": "m"}, headers=KEY)
-    assert (pool.calls[0].alt, pool.calls[0].compact) == ("", False)
+    assert (dispatcher.calls[0].alt, dispatcher.calls[0].compact) == ("", False)
 
 
 @pytest.mark.case("client-api:9")
@@ -366,7 +366,7 @@ def test_newlines_while_a_plain_answer_is_slow(failure: Exception | None, body: 
         gevent.sleep(1.2)
         return failure or Answer(b'{"id":"a"}', "u")
 
-    client = make_app(FakePool(answer=slow), Settings(nonstream_keepalive_interval=1)).test_client()
+    client = make_app(FakeDispatcher(answer=slow), Settings(nonstream_keepalive_interval=1)).test_client()
     answer = client.post(MESSAGES, json={"model": "m"})
     assert answer.status_code == 200
     assert answer.data.startswith(b"\n")
@@ -376,15 +376,15 @@ def test_newlines_while_a_plain_answer_is_slow(failure: Exception | None, body: 
 
 
 def test_no_newlines_when_the_answer_is_quick() -> None:
-    pool = FakePool(answer=UpstreamStatus("no", status=503))
-    client = make_app(pool, Settings(nonstream_keepalive_interval=1)).test_client()
+    dispatcher = FakeDispatcher(answer=UpstreamStatus("no", status=503))
+    client = make_app(dispatcher, Settings(nonstream_keepalive_interval=1)).test_client()
     started = time.monotonic()
     assert client.post(CHAT, json={"model": "m"}).status_code == 503
     assert time.monotonic() - started < 0.9
 
 
-def test_a_crash_is_an_empty_500(client: FlaskClient, pool: FakePool, caplog: pytest.LogCaptureFixture) -> None:
-    pool.answer = ZeroDivisionError("inside")
+def test_a_crash_is_an_empty_500(client: FlaskClient, dispatcher: FakeDispatcher, caplog: pytest.LogCaptureFixture) -> None:
+    dispatcher.answer = ZeroDivisionError("inside")
     answer = client.post(CHAT, json={"model": "m"}, headers=KEY)
     assert (answer.status_code, answer.data) == (500, b"")
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
@@ -393,7 +393,7 @@ def test_a_crash_is_an_empty_500(client: FlaskClient, pool: FakePool, caplog: py
 
 
 def test_too_large_a_body() -> None:
-    client = make_app(FakePool(), Settings(max_request_body_mb=1)).test_client()
+    client = make_app(FakeDispatcher(), Settings(max_request_body_mb=1)).test_client()
     answer = client.post(MESSAGES, data=b"x" * 1_100_000)
     assert answer.status_code == 413
     assert answer.json is not None

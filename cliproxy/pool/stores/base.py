@@ -1,7 +1,12 @@
-"""Where credentials are kept (config.md 17.1): one store per process, shared by all that read or write them."""
+"""Where credentials are kept (config.md 17.1): one store per process, shared by all that read or write them.
+
+The pool reads the files of ``auth_dir`` itself. A store that keeps its records elsewhere (a database, a bucket, a
+repository) mirrors them into a directory of its own and names it there; what changes in it comes back with ``push``.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from cliproxy.providers.credential import Credential
@@ -9,6 +14,9 @@ from cliproxy.providers.credential import Credential
 
 class TokenStore(Protocol):
     """Keeps auth records. All methods may block on I/O; none is called on the request path."""
+
+    auth_dir: str
+    """The directory that this store keeps in step; empty = the one of the configuration (``set_base_dir``)."""
 
     def list(self) -> list[Credential]:
         """All records, in sub-directories and without ``type`` too.
@@ -32,4 +40,10 @@ class TokenStore(Protocol):
         """
 
     def set_base_dir(self, path: str) -> None:
-        """Use another directory from now on."""
+        """Use another directory from now on; ignored by stores with an ``auth_dir`` of their own."""
+
+    def push(self, message: str, paths: Sequence[str]) -> None:
+        """Bring files that changed, or are gone, to where the store really keeps them. Within 30 s.
+
+        :raises OSError: they are still only here.
+        """

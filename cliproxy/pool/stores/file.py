@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import orjson
@@ -15,6 +15,8 @@ from cliproxy.providers.credential import Credential
 
 class FileStore:
     """A ``TokenStore`` over one directory tree."""
+
+    auth_dir = ""
 
     def __init__(self, base_dir: str) -> None:
         self._base = Path(base_dir)
@@ -52,6 +54,9 @@ class FileStore:
     def delete(self, credential_id: str) -> None:
         """Remove the file of a record."""
         self._inside(credential_id).unlink(missing_ok=True)
+
+    def push(self, message: str, paths: Sequence[str]) -> None:
+        """Nothing: the files are the store."""
 
     def _paths(self) -> Iterator[Path]:
         for folder, _, names in os.walk(self._base):
