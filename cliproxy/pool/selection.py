@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import orjson
@@ -12,7 +13,7 @@ from cliproxy.errors import AuthNotFound, AuthUnavailable, ModelCooldown, PoolEr
 from cliproxy.pool.health import Blocked
 
 _CURSOR_LIMIT = 2147483640
-_MAX_CURSORS = 10000
+_MAX_MODELS = 10000
 
 
 class Ranked(Protocol):
@@ -39,15 +40,43 @@ def best_group(candidates: Iterable[T]) -> list[T]:
     return sorted((item for item in found if item.priority == highest), key=lambda item: item.id)
 
 
+@dataclass(slots=True)
+class _Rotation:
+    """Whose turn it is for one route model.
+
+    A cursor modulo the size of the group (5.3) is fair only while the group stays as it is: each member that comes and
+    goes would shift load to its neighbours. So turns are numbered: whoever is at the cursor answers, unless others have
+    had fewer turns; who was away begins at the current turn and need not catch up.
+    """
+
+    cursor: int = 0
+    turn: int = 0
+    next_turn: dict[str, int] = field(default_factory=dict)
+
+    def pick(self, group: Sequence[T]) -> T:
+        turns = self.next_turn
+        start = self.cursor % len(group)
+        order = [*group[start:], *group[:start]] if start else group
+        chosen = min(order, key=lambda item: max(self.turn, turns.get(item.id, 0)))
+        self.turn = max(self.turn, turns.get(chosen.id, 0))
+        if len(turns) > 4 * len(group) + 16:  # some are gone for good
+            present = {item.id for item in group}
+            for credential_id in [key for key in turns if key not in present]:
+                del turns[credential_id]
+        turns[chosen.id] = self.turn + 1
+        self.cursor = self.cursor + 1 if self.cursor < _CURSOR_LIMIT else 0
+        return chosen
+
+
 class Selector:
-    """Picks from a group: round-robin with one cursor per route model, or always the first."""
+    """Picks from a group: in turn, separately for each route model, or always the first."""
 
     def __init__(self, *, fill_first: bool = False) -> None:
         self.fill_first = fill_first
-        self._cursors: dict[str, int] = {}
+        self._rotations: dict[str, _Rotation] = {}
 
     def __repr__(self) -> str:
-        return f"<Selector {self.name}, {len(self._cursors)} cursors>"
+        return f"<Selector {self.name}, {len(self._rotations)} models>"
 
     @property
     def name(self) -> str:
@@ -58,13 +87,12 @@ class Selector:
         """One of a non-empty ordered group."""
         if self.fill_first:
             return group[0]
-        cursor = self._cursors.get(model, 0)
-        if cursor >= _CURSOR_LIMIT:
-            cursor = 0
-        if model not in self._cursors and len(self._cursors) >= _MAX_CURSORS:
-            self._cursors.clear()  # names come from clients: the table must not grow for ever
-        self._cursors[model] = cursor + 1
-        return group[cursor % len(group)]
+        rotation = self._rotations.get(model)
+        if rotation is None:
+            if len(self._rotations) >= _MAX_MODELS:
+                self._rotations.clear()  # suffixes come from clients: the table must not grow for ever
+            rotation = self._rotations[model] = _Rotation()
+        return rotation.pick(group)
 
 
 def nobody(model: str, blocks: Sequence[Blocked], now: float) -> PoolError:
