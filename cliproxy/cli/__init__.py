@@ -14,6 +14,7 @@ from cliproxy import __version__
 _COMMANDS = {
     "serve": ("cliproxy.cli.serve", "serve"),
     "config": ("cliproxy.cli.config", "config"),
+    "credentials": ("cliproxy.cli.credentials", "credentials"),
 }
 """Command name -> (module, attribute)."""
 

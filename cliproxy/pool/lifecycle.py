@@ -55,6 +55,11 @@ class CredentialSource:
         unsaved = f", {len(self._unsaved)} not saved yet" if self._unsaved else ""
         return f"<CredentialSource {self.auth_dir}{unsaved}>"
 
+    @property
+    def unsaved(self) -> frozenset[str]:
+        """Ids of what could not be written so far."""
+        return frozenset(self._unsaved)
+
     # What others changed.
 
     def load(self) -> list[str]:
@@ -159,6 +164,13 @@ class CredentialSource:
             if entry.credential.disabled != disabled:
                 self._switch(entry.credential, disabled)
         return True
+
+    def switch_off(self, credential_id: str) -> None:
+        """Note that one without a file is off; nothing is written."""
+        with self._lock:
+            entry = self._pool.get(credential_id)
+            if entry is not None and not entry.credential.disabled and "path" not in entry.credential.attributes:
+                self._switch(entry.credential, True)
 
     def _switch(self, current: Credential, disabled: bool) -> None:
         if "path" in current.attributes and current.attributes.get("runtime_only") != "true":

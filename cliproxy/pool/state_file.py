@@ -31,11 +31,17 @@ _RUNTIME_TIMES = ("created_at", "last_refreshed_at", "next_refresh_after")
 
 @dataclass(frozen=True, slots=True)
 class SavedState:
-    """What one credential was like when the file was written."""
+    """What one credential was like when the file was written.
+
+    ``disabled`` and ``connection`` (the provider of a connected one) are for readers beside the server that wrote it;
+    a restart takes them from where they belong.
+    """
 
     fingerprint: str
     health: Health
     runtime: Runtime
+    disabled: bool = False
+    connection: str = ""
 
 
 def state_path(auth_dir: str) -> Path:
@@ -94,6 +100,8 @@ def _plain(entry: Entry) -> dict[str, Any]:
     health, runtime = entry.health, entry.runtime
     return {
         "fingerprint": entry.fingerprint,
+        "disabled": entry.credential.disabled,
+        "connection": entry.credential.provider if entry.credential.is_connection else "",
         "account": _plain_block(health.account),
         "models": {
             model: {
@@ -150,7 +158,9 @@ def _state(value: dict[str, Any], now: float) -> SavedState:
             int(counters["output_tokens"]), _number(counters["last_used"]),
         ),
     )  # fmt: skip
-    return SavedState(str(value["fingerprint"]), health, runtime)
+    return SavedState(
+        str(value["fingerprint"]), health, runtime, value.get("disabled") is True, str(value.get("connection", ""))
+    )
 
 
 def _model(value: dict[str, Any], now: float) -> ModelState:

@@ -57,6 +57,11 @@ class Credential:
         return bool(self.attributes.get("compat_name")) or self.provider == "openai-compatibility"
 
     @property
+    def is_connection(self) -> bool:
+        """True for one that lives as long as a client is connected (credentials.md 3.2)."""
+        return self.attributes.get("runtime_only") == "true" and self.metadata.get("email") == self.id
+
+    @property
     def account(self) -> tuple[str, str]:
         """(kind, label): ``("oauth", email)``, ``("api_key", key)`` or two empty strings (credentials.md 2.4)."""
         email = self.metadata.get("email")

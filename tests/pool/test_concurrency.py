@@ -11,8 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from pool.bench import Bench
 
 from cliproxy.config.files import remove_leftovers
+from cliproxy.config.settings import Settings
+from cliproxy.providers.credential import Credential
 
 HERE = Path(__file__).parent
 PATCHED = """
@@ -85,3 +88,21 @@ def test_killed_at_any_moment(tmp_path: Path, authorization: tuple[str, type[Aut
     assert sum(handler.newest.values()) > 100  # they really were refreshing
     remove_leftovers(tmp_path, older_than=-1)
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".tmp"] == []
+
+
+def test_one_change_at_a_time() -> None:
+    """Registering models and taking the record in belong together, whoever changes the same credential meanwhile."""
+    bench, seen, never = Bench(), list[str](), threading.Event()
+
+    def register(credential: Credential, settings: Settings) -> None:
+        seen.append("in")
+        never.wait(0.005)
+        seen.append("out")
+
+    bench.pool._registrar = register
+    threads = [threading.Thread(target=bench.pool.put, args=(Credential("a", "p"),)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == ["in", "out"] * 6
