@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cliproxy.errors import CliproxyError
+from cliproxy.providers.retry_delay import delay_in_body
 
 LONGEST_BLOCK = 24 * 3600.0
 MAX_BACKOFF = 30 * 60.0
@@ -50,6 +51,8 @@ class Failure:
     def of(cls, error: CliproxyError) -> Failure:
         """The failure that an exception stands for."""
         retry_after = getattr(error, "retry_after", None)
+        if error.status == 429 and retry_after is None:  # reported inside a stream: only the body can say
+            retry_after = delay_in_body(error.text)
         return cls(error.status or 0, error.text[:_LONGEST_MESSAGE], error_code(error.text), retry_after)
 
     @property

@@ -21,6 +21,7 @@ from urllib3.response import BaseHTTPResponse
 
 from cliproxy.config.settings import Settings, TimeLimits
 from cliproxy.errors import FirstByteTimeout, UpstreamError, UpstreamStatus, UpstreamTransport
+from cliproxy.providers.retry_delay import delay_in_body
 from cliproxy.providers.source import TRANSPORT_FAULTS, BodySource
 from cliproxy.providers.transport import Transport, tls_context
 
@@ -221,10 +222,14 @@ def _read_error(response: BaseHTTPResponse, source: BodySource) -> UpstreamStatu
 def status_error(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamStatus:
     """An answer outside 200-299: its body is the text, byte for byte (providers.md 4).
 
-    ``headers`` are the upstream's, found by lower-case name; of a 429 its Retry-After goes on to the client.
+    ``headers`` are the upstream's, found by lower-case name; of a 429 its Retry-After goes on to the client, also when
+    only the body says when to come back.
     """
     text = body[:_MAX_ERROR_BODY].decode("utf-8", "replace")
-    wait = parse_retry_after(headers.get("retry-after", "")) if status == 429 else None
+    wait = None
+    if status == 429:
+        wait = parse_retry_after(headers.get("retry-after", ""))
+        wait = delay_in_body(text) if wait is None else wait
     passed = {"Retry-After": str(math.ceil(wait))} if wait is not None else {}
     return UpstreamStatus(text if text.strip() else f"status {status}", status=status, retry_after=wait, headers=passed)
 

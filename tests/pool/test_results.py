@@ -337,3 +337,29 @@ def test_reset_by_hand(bench: Bench) -> None:
     assert bench.ask() == "a"
     assert bench.registry.count("m") == 1
     assert bench.pool.reset("nobody") is None
+
+
+@pytest.mark.parametrize(
+    ("error", "span"),
+    [
+        ({"type": "rate_limit", "resets_in_seconds": 4321}, 4321.0), ({"type": "rate_limit", "resets_in_seconds": "x"}, 1.0),
+        ({"resets_in_seconds": True}, 1.0), ({"resets_in_seconds": -5}, 0.0), ({"resets_at": "soon"}, 1.0), ("resets_at", 1.0),
+    ],
+)  # fmt: skip
+def test_the_body_may_say_when_to_come_back(bench: Bench, error: Any, span: float) -> None:
+    """Codex reports its limits so, also inside a stream that has begun (beyond.md 13.2)."""
+    bench.add("a")
+    bench.provider.streams["a"] = [[b"1", status(429, json.dumps({"error": error}))]]
+    started = bench.stream()
+    with pytest.raises(UpstreamStatus):
+        list(started.stream)
+    assert bench.block_end("a") == span
+
+
+@pytest.mark.parametrize(("seconds", "span"), [(0, 60.0), (7, 7.0), (-1, None)])
+def test_how_long_a_transient_fault_cools(bench: Bench, seconds: int, span: float | None) -> None:
+    bench.configure(transient_error_cooldown_seconds=seconds)
+    bench.add("a")
+    bench.provider.plan["a"] = [status(503)]
+    fails(bench)
+    assert bench.block_end("a") == span

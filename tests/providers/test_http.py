@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import json
 import socket
 import subprocess
 import sys
@@ -102,6 +103,25 @@ def test_retry_after(client: HttpClient, upstream: FakeUpstream, status: int, se
         client.fetch(outgoing(upstream))
     assert caught.value.retry_after == seconds
     assert caught.value.headers == ({"Retry-After": "7"} if seconds else {})
+
+
+@pytest.mark.parametrize(
+    ("error", "low", "high"),
+    [
+        ({"type": "usage_limit_reached", "resets_in_seconds": 90}, 90, 90),
+        ({"type": "usage_limit_reached", "resets_at": int(time.time()) + 1000}, 900, 1000),
+    ],
+)
+def test_retry_after_in_the_body(
+    client: HttpClient, upstream: FakeUpstream, error: dict[str, object], low: float, high: float
+) -> None:
+    """Codex says it there, and the client gets it as a header."""
+    upstream.plan(Plan(status=429, body=json.dumps({"error": error}).encode()))
+    with pytest.raises(UpstreamStatus) as caught:
+        client.fetch(outgoing(upstream))
+    assert caught.value.retry_after is not None
+    assert low <= caught.value.retry_after <= high
+    assert low <= int(caught.value.headers["Retry-After"]) <= high
 
 
 @pytest.mark.parametrize(
