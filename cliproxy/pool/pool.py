@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 
 from cliproxy.config.settings import Settings
 from cliproxy.errors import CliproxyError
-from cliproxy.pool.affinity import Bindings
+from cliproxy.pool.affinity import Bindings, Key
 from cliproxy.pool.attempts import cooling_of, retry_count
 from cliproxy.pool.catalog import Catalog, Registrar
 from cliproxy.pool.entry import Entry, Runtime, really_changed
-from cliproxy.pool.health import Failure, Health, Marks
-from cliproxy.pool.selection import Selector, best_group, nobody
+from cliproxy.pool.health import Blocked, Failure, Health, Marks
+from cliproxy.pool.selection import Selector, nobody
 from cliproxy.pool.view import CredentialView, view_of
 from cliproxy.providers.base import ProviderFactory
 from cliproxy.providers.credential import Credential
@@ -207,39 +207,63 @@ class Pool:
         """
         base, now = base_name(model), self._clock()
         with self._lock:
-            candidates = [entry for entry in self._supporting(keys, base) if entry.id not in tried]
-            free = [entry for entry in candidates if entry.blocked(base, now) is None]
-            if not free:
-                blocks = [block for entry in candidates if (block := entry.blocked(base, now)) is not None]
-                raise nobody(model, blocks, now)
-            if session is None:
-                entry = self._selector.pick(model, best_group(free))
-            else:
-                entry = self._pick_bound(free, model, base, session, now)
-            if entry.health.states or entry.health.account:
-                entry.health.picked(base, now)
+            candidates = self._supporting(keys, base)
+            bindings = [(session[0], base, conversation) for conversation in session[1:]] if session else []
+            entry = self._bound(bindings, candidates, base, tried, now)
+            if entry is None:
+                entry = self._selector.pick(model, self._best(candidates, model, base, tried, now))
+            if bindings:
+                self._bindings.bind(bindings, entry.id, now)
+            health = entry.health
+            if health.states or health.account is not None:
+                health.picked(base, now)
         return entry
 
-    def _pick_bound(self, free: Sequence[Entry], model: str, base: str, session: Session, now: float) -> Entry:
-        """The conversation's credential while it can be asked, whatever its priority; else a new one."""
-        keys = [(session[0], base, conversation) for conversation in session[1:]]
-        bound = self._bindings.find(keys, now)
-        entry = next((entry for entry in free if entry.id == bound), None)
-        if entry is None:
-            entry = self._selector.pick(model, best_group(free))
-        self._bindings.bind(keys, entry.id, now)
+    def _bound(
+        self, bindings: Sequence[Key], candidates: Sequence[Entry], base: str, tried: set[str], now: float
+    ) -> Entry | None:
+        """The conversation's credential while it can be asked, whatever its priority."""
+        bound = self._bindings.find(bindings, now) if bindings else None
+        entry = self._entries.get(bound) if bound is not None and bound not in tried else None
+        if entry is None or entry not in candidates or entry.blocked(base, now) is not None:
+            return None
         return entry
+
+    @staticmethod
+    def _best(candidates: Sequence[Entry], model: str, base: str, tried: set[str], now: float) -> Sequence[Entry]:
+        """Those of the highest priority that can be asked.
+
+        :raises PoolError: there is none.
+        """
+        free: list[Entry] = []
+        blocks: list[Blocked] = []
+        for entry in candidates:
+            if free and entry.priority != free[0].priority:
+                break
+            if entry.id in tried:
+                continue
+            health = entry.health
+            block = health.blocked(base, now) if health.states or health.account is not None else None
+            if block is None:
+                free.append(entry)
+            else:
+                blocks.append(block)
+        if not free:
+            raise nobody(model, blocks, now)
+        return free
 
     def _supporting(self, keys: tuple[str, ...], base: str) -> tuple[Entry, ...]:
+        """Who offers the model, highest priority first, then by id (5.1, 5.3)."""
         found = self._candidates.get((keys, base))
         if found is None:
-            found = tuple(
+            offering = (
                 entry
                 for entry in self._entries.values()
                 if entry.provider is not None
                 and entry.credential.executor_key in keys
                 and self._catalog.supports(entry.id, base)
             )
+            found = tuple(sorted(offering, key=lambda entry: (-entry.priority, entry.id)))
             if len(self._candidates) >= _MAX_CACHED:
                 self._candidates.clear()
             self._candidates[keys, base] = found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -16,28 +16,15 @@ _CURSOR_LIMIT = 2147483640
 _MAX_MODELS = 10000
 
 
-class Ranked(Protocol):
-    """Something with a place in the order."""
+class Named(Protocol):
+    """Something with an id of its own."""
 
     @property
     def id(self) -> str:
-        """Unique; the order within a group."""
-
-    @property
-    def priority(self) -> int:
-        """Higher is preferred."""
+        """Unique."""
 
 
-T = TypeVar("T", bound=Ranked)
-
-
-def best_group(candidates: Iterable[T]) -> list[T]:
-    """Those of the highest priority, by id."""
-    found = list(candidates)
-    if len(found) < 2:
-        return found
-    highest = max(item.priority for item in found)
-    return sorted((item for item in found if item.priority == highest), key=lambda item: item.id)
+T = TypeVar("T", bound=Named)
 
 
 @dataclass(slots=True)
@@ -55,9 +42,7 @@ class _Rotation:
 
     def pick(self, group: Sequence[T]) -> T:
         turns = self.next_turn
-        start = self.cursor % len(group)
-        order = [*group[start:], *group[:start]] if start else group
-        chosen = min(order, key=lambda item: max(self.turn, turns.get(item.id, 0)))
+        chosen = self._next(group, self.cursor % len(group))
         self.turn = max(self.turn, turns.get(chosen.id, 0))
         if len(turns) > 4 * len(group) + 16:  # some are gone for good
             present = {item.id for item in group}
@@ -66,6 +51,15 @@ class _Rotation:
         turns[chosen.id] = self.turn + 1
         self.cursor = self.cursor + 1 if self.cursor < _CURSOR_LIMIT else 0
         return chosen
+
+    def _next(self, group: Sequence[T], start: int) -> T:
+        """The first from the cursor on that has had no turn in this round; without one, of those with fewest turns."""
+        turns, turn = self.next_turn, self.turn
+        order = [*group[start:], *group[:start]]
+        for item in order:
+            if turns.get(item.id, 0) <= turn:
+                return item
+        return min(order, key=lambda item: turns[item.id])
 
 
 class Selector:

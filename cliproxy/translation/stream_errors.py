@@ -54,7 +54,7 @@ def status_of(error: Any) -> int:
         if isinstance(value, int) and not isinstance(value, bool) and 400 <= value <= 599:
             return value
         if isinstance(value, str):
-            if value.isdigit() and 400 <= int(value) <= 599:
+            if value.isascii() and value.isdigit() and len(value) == 3 and 400 <= int(value) <= 599:
                 return int(value)
             if value in _BY_WORD:
                 return _BY_WORD[value]

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pool.bench import Bench, status
@@ -184,6 +185,20 @@ def test_the_summary_lines(kept: Kept, capsys: pytest.CaptureFixture[str], caplo
         " + 0 Codex keys + 0 Vertex-compat + 0 OpenAI-compat)\n"
     )
     assert "full client load complete - 4 clients (2 auth files + 1 Gemini API keys" in caplog.text
+
+
+def test_entries_are_counted_by_the_store(kept: Kept, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    """Not by listing files: a store may keep them elsewhere (config.md 13.5)."""
+    monkeypatch.setattr(FileStore, "count", lambda self: 42)
+    kept.source.load()
+    assert "44 clients (42 auth entries" in capsys.readouterr().out
+
+    def unreachable(self: FileStore) -> int:
+        raise OSError("the database is away")
+
+    monkeypatch.setattr(FileStore, "count", unreachable)
+    kept.source.load()
+    assert "2 clients (0 auth entries" in capsys.readouterr().out
 
 
 def test_an_auth_directory_that_is_a_file(tmp_path: Path) -> None:

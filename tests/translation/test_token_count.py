@@ -97,6 +97,7 @@ def test_usage(tokens: Tokens, expected: Tokens) -> None:
     [
         ({"code": 429}, 429), ({"code": "503"}, 503), ({"status": "RESOURCE_EXHAUSTED"}, 429), ({"type": "overloaded_error"}, 529),
         ({"code": "odd", "type": "invalid_request_error"}, 400), ({"code": 200}, 502), ({"code": True}, 502), ("text", 502), (None, 502),
+        ({"code": "\u00b2"}, 502), ({"code": "4" * 5000}, 502),
     ],
 )  # fmt: skip
 def test_statuses_of_stream_errors(error: Any, status: int) -> None:
