@@ -115,12 +115,12 @@ class Lifecycle:
         self._live, self._source, self._http, self._services, self._path = live, source, http, found, path
         self._watcher: ConfigWatcher | None = None
         self._keeper = StateKeeper(pool, source)
-        refresher = RefreshScheduler(pool, source)
+        self._refresher = RefreshScheduler(pool, source)
         self._housekeeper = Housekeeper(
             [
                 Job(1, self._keeper.look, "saving cooldowns"),
                 Job(5, source.save_again, "saving tokens again"),
-                Job(5, refresher.check, "looking for tokens to refresh"),
+                Job(5, self._refresher.check, "looking for tokens to refresh"),
             ]
         )
         self._keep_alive: system.KeepAlive | None = None
@@ -133,9 +133,9 @@ class Lifecycle:
         if password := os.environ.get("CLIPROXY_PASSWORD", ""):
             self._keep_alive = system.KeepAlive(password)
             app.add_url_rule("/keep-alive", view_func=self._keep_alive.view, methods=["GET"])
+        self._housekeeper.start()
         if self._path is not None:
             self._watch(self._path)
-            self._housekeeper.start()
             if self._keep_alive is not None:
                 self._keep_alive.start()
 
@@ -150,6 +150,7 @@ class Lifecycle:
         if self._keep_alive is not None:
             self._keep_alive.stop()
         self._housekeeper.stop()
+        self._refresher.stop()
         self._keeper.stop()
         self._http.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections.abc import Iterator
@@ -46,6 +47,8 @@ def test_two_apps_do_not_share_anything(tmp_path: Path) -> None:
     apps = [create_app(Settings(api_keys=(key,), auth_dir=str(tmp_path), demo=key == "a")) for key in "ab"]
     listed = [app.test_client().get("/v1/models?key=a") for app in apps]
     assert [answer.status_code for answer in listed] == [200, 401]
+    for app in apps:
+        app.extensions["cliproxy.lifecycle"].stop()
 
 
 def test_a_file(tmp_path: Path) -> None:
@@ -77,3 +80,14 @@ def test_a_crash_is_a_plain_500(tmp_path: Path, caplog: pytest.LogCaptureFixture
     assert answer.status_code == 500
     assert b"secret" not in answer.data
     assert "recovered from panic" in caplog.text
+    app.extensions["cliproxy.lifecycle"].stop()
+
+
+def test_cooldowns_survive_without_a_server_of_ours_too(tmp_path: Path) -> None:
+    """What runs beside the requests runs here as well; a host application ends it with ``stop``."""
+    settings = Settings(auth_dir=str(tmp_path), demo=True)
+    app = create_app(settings)
+    assert app.test_client().post("/v1/chat/completions", json=CHAT).status_code == 200
+    app.extensions["cliproxy.lifecycle"].stop()
+    state = json.loads((tmp_path / ".cliproxy-state").read_bytes())
+    assert state["credentials"]["demo"]["counters"]["attempts"] == 1

@@ -228,7 +228,8 @@ def _change(found: Accounts, action: Action, view: CredentialView) -> None:
 def _change_here(found: Accounts, action: Action, credential: Credential) -> None:
     if action == "reset":
         found.pool.reset(credential.id)
-        write_state(state_path(found.source.auth_dir), dump_state(found.pool.list(), time.time()))
+        content = found.pool.read(lambda entries: dump_state(entries, time.time()))
+        write_state(state_path(found.source.auth_dir), content)
         return
     if "path" not in credential.attributes:
         raise click.ClickException(

@@ -97,7 +97,6 @@ class ModelState:
     block: Block | None = None
     backoff_level: int = 0
     last_error: Failure | None = None
-    quota_exceeded: bool = False
 
     def has_error(self, now: float) -> bool:
         """True while the model is blocked after an error."""
@@ -206,7 +205,6 @@ class Health:
         if status == 429:
             if failure.retry_after is None and not cooling.quota:
                 return None, Marks()
-            state.quota_exceeded = True
             return self._quota_span(state, failure, now, trial=trial), _MARKS[429]
         if status in _SPANS:
             return _SPANS[status], _MARKS[status]

@@ -219,7 +219,7 @@ class CredentialSource:
                 log.info("%s is saved now", credential.id)
 
     def _sync(self, *, force_all: bool = False) -> list[str]:
-        files = credentials_from_files(self.auth_dir, self._settings)
+        files = off_hub(lambda: credentials_from_files(self.auth_dir, self._settings))
         wanted = [
             *map(self._as_switched, credentials_from_config(self._settings)),
             *map(self._as_last_written, files),
@@ -258,7 +258,7 @@ class CredentialSource:
         """The two summary lines of config.md 13.2 and 13.5."""
         settings = self._settings
         try:
-            entries = self._store.count()
+            entries = off_hub(self._store.count)
         except OSError as error:
             log.debug("countAuthFiles: failed to list auth records: %s", error)
             entries = 0

@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from cliproxy.config.settings import Settings
 from cliproxy.errors import CliproxyError
@@ -25,6 +26,8 @@ from cliproxy.records.usage import Tokens
 from cliproxy.translation.names import base_name
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _MAX_CACHED = 2000
 
@@ -182,11 +185,15 @@ class Pool:
         """One entry. Read only."""
         return self._entries.get(credential_id)
 
+    def read(self, work: Callable[[Sequence[Entry]], T]) -> T:
+        """The result of ``work`` on all entries, by id, while nothing changes them; it must be quick."""
+        with self._lock:
+            return work(self.list())
+
     def views(self) -> tuple[CredentialView, ...]:
         """Copies of all records with their state, by id, for listings."""
-        with self._lock:
-            now = self._clock()
-            return tuple(view_of(entry, self._catalog.names_of(entry.id), now) for entry in self.list())
+        now, names_of = self._clock(), self._catalog.names_of
+        return self.read(lambda entries: tuple(view_of(entry, names_of(entry.id), now) for entry in entries))
 
     def view(self, credential_id: str) -> CredentialView | None:
         """A copy of one record with its state."""

@@ -26,6 +26,7 @@ Spawn = Callable[[Callable[[], None]], None]
 
 _WORKERS = 16
 _TIMEOUT = 30.0
+_STOP = 10.0
 
 
 @dataclass(slots=True)
@@ -57,6 +58,7 @@ class RefreshScheduler:
         self._slots = threading.BoundedSemaphore(workers)
         self._lock = threading.Lock()
         self._flights: dict[str, _Flight] = {}
+        self._stopping = False
 
     def __repr__(self) -> str:
         return f"<RefreshScheduler {len(self._flights)} running>"
@@ -84,6 +86,15 @@ class RefreshScheduler:
             raise UpstreamError(f"credential {credential_id} has no token to refresh")
         return flight.result
 
+    def stop(self, timeout: float = _STOP) -> None:
+        """Start nothing more, and let what runs end: a token that was renewed but not saved would be lost."""
+        with self._lock:
+            self._stopping = True
+            running = list(self._flights.values())
+        end = time.monotonic() + timeout
+        for flight in running:
+            flight.done.wait(max(0.0, end - time.monotonic()))
+
     @staticmethod
     def _is_due(entry: Entry, now: float) -> bool:
         credential, runtime = entry.credential, entry.runtime
@@ -101,6 +112,8 @@ class RefreshScheduler:
             flight = self._flights.get(credential_id)
             if flight is not None:
                 return flight, False
+            if self._stopping:
+                return _Flight(_set(), error=UpstreamError("the server is stopping")), False
             flight = self._flights[credential_id] = _Flight()
         entry = self._pool.get(credential_id)
         if entry is not None:
@@ -170,6 +183,12 @@ class RefreshScheduler:
         runtime = entry.runtime
         runtime.refresh_failures += 1
         runtime.next_refresh_after = self._clock() + backoff(runtime.refresh_failures)
+
+
+def _set() -> threading.Event:
+    event = threading.Event()
+    event.set()
+    return event
 
 
 def _thread(work: Callable[[], None]) -> None:

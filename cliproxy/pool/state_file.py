@@ -106,7 +106,7 @@ def _plain(entry: Entry) -> dict[str, Any]:
         "models": {
             model: {
                 "block": _plain_block(state.block), "backoff_level": state.backoff_level,
-                "quota_exceeded": state.quota_exceeded, "last_error": _plain_dataclass(state.last_error),
+                "last_error": _plain_dataclass(state.last_error),
             }
             for model, state in health.states.items()
         },
@@ -165,8 +165,8 @@ def _state(value: dict[str, Any], now: float) -> SavedState:
 
 def _model(value: dict[str, Any], now: float) -> ModelState:
     block = _block(value["block"], now)
-    level, quota = min(max(0, int(value["backoff_level"])), 32), bool(value["quota_exceeded"])
-    return ModelState(block, level, _failure(value["last_error"]), quota)
+    level = min(max(0, int(value["backoff_level"])), 32)
+    return ModelState(block, level, _failure(value["last_error"]))
 
 
 def _block(value: dict[str, Any] | None, now: float) -> Block | None:

@@ -55,7 +55,8 @@ class StateKeeper:
             return
         self._saved = (self._pool.changes, self._pool.uses)
         self._saved_at = self._clock()
-        path, content = state_path(self._source.auth_dir), dump_state(self._pool.list(), self._saved_at)
+        path, now = state_path(self._source.auth_dir), self._saved_at
+        content = self._pool.read(lambda entries: dump_state(entries, now))
         try:
             off_hub(lambda: write_state(path, content))
         except OSError as error:

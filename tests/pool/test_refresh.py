@@ -344,6 +344,26 @@ def test_no_more_than_so_many_at_once(tmp_path: Path) -> None:
     assert len(running) == 6
 
 
+def test_a_stop_waits_for_what_runs(tmp_path: Path) -> None:
+    kept = Kept(tmp_path)
+    kept.write(expired=kept.ends_in(HOUR), access_token="old")
+    go = threading.Event()
+    kept.provider.meanwhile = lambda: assert_true(go.wait(10))
+    kept.provider.tokens = [{"access_token": "new"}]
+    scheduler = RefreshScheduler(kept.bench.pool, kept.source, clock=kept.bench.clock)
+    assert scheduler.check() == ["a.json"]
+    eventually(lambda: kept.provider.refreshed, "the refresh runs")
+    stopping = threading.Thread(target=scheduler.stop)
+    stopping.start()
+    eventually(lambda: scheduler._stopping, "it is told to stop")
+    go.set()
+    stopping.join()
+    assert kept.read()["access_token"] == "new"
+    with pytest.raises(UpstreamError, match="the server is stopping"):
+        scheduler.refresh("a.json")
+    assert scheduler.check() == []
+
+
 def test_tokens_that_cannot_be_saved_are_not_lost(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk: the new tokens count all the same, survive a look at the old file, and are written later."""
     kept.write(expired=kept.ends_in(HOUR), access_token="old")
