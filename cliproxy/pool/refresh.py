@@ -16,7 +16,7 @@ from cliproxy.errors import CliproxyError, RefreshRejected, UpstreamError
 from cliproxy.pool.entry import Entry
 from cliproxy.pool.lifecycle import CredentialSource
 from cliproxy.pool.pool import Pool
-from cliproxy.pool.refresh_rules import LONGEST_BACKOFF, WHILE_RUNNING, backoff, is_due
+from cliproxy.pool.refresh_rules import LONGEST_BACKOFF, WHILE_RUNNING, backoff, is_due, pause_after_success
 from cliproxy.providers.base import Refreshes
 from cliproxy.providers.credential import Credential
 
@@ -152,11 +152,12 @@ class RefreshScheduler:
     def _succeeded(self, entry: Entry, after: Credential) -> Credential | None:
         now, runtime = self._clock(), entry.runtime
         current = self._source.refreshed(entry.credential, after)
-        runtime.last_refreshed_at, runtime.refresh_error, runtime.next_refresh_after = now, "", 0.0
-        if current is not None and is_due(current, now, now):
-            self._back_off(entry)  # "renewed", but as near its end as before: not every few seconds again
+        runtime.last_refreshed_at, runtime.refresh_error = now, ""
+        if current is not None and after.metadata == entry.credential.metadata and is_due(current, now, now):
+            self._back_off(entry)  # "renewed", but nothing is new: not every few seconds again
         else:
             runtime.refresh_failures = 0
+            runtime.next_refresh_after = now + pause_after_success(after, now)
         self._pool.touch()
         return current
 

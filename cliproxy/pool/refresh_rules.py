@@ -34,6 +34,17 @@ def is_due(credential: Credential, refreshed_at: float, now: float) -> bool:
     return not last or now - last >= lead
 
 
+def pause_after_success(credential: Credential, now: float) -> float:
+    """Seconds until the next refresh at the earliest: a minute (oauth-login.md 12).
+
+    Half of its life for a token that lives shorter than the lead and would be due again at once.
+    """
+    ends, lead = expiry(credential), LEADS.get(credential.provider, 0.0)
+    if ends is None or ends - now > lead:
+        return WHILE_RUNNING
+    return max(WHILE_RUNNING, (ends - now) / 2)
+
+
 def backoff(failures: int) -> float:
     """Seconds to leave a credential alone after so many failures in a row."""
     return min(FIRST_BACKOFF * 2.0 ** min(max(0, failures - 1), 10), LONGEST_BACKOFF)

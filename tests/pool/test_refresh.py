@@ -200,6 +200,19 @@ def test_renewed_but_nothing_is_new(kept: Kept) -> None:
     assert kept.check() == []
 
 
+@pytest.mark.parametrize(("life", "pause"), [(2 * HOUR, HOUR), (600.0, 300.0), (50.0, 60.0), (9 * HOUR, 5 * HOUR)])
+def test_tokens_that_live_shorter_than_the_lead(kept: Kept, life: float, pause: float) -> None:
+    """Renewed in time, and not every five seconds (oauth-login.md 12)."""
+    kept.write(expired=kept.ends_in(0), access_token="0")
+    for number in range(1, 4):
+        kept.provider.tokens = [{"access_token": f"{number}", "expired": kept.ends_in(life)}]
+        assert kept.check() == ["a.json"]
+        kept.bench.clock.now += pause - 1
+        assert kept.check() == []
+        kept.bench.clock.now += 1
+    assert kept.entry().runtime.refresh_failures == 0
+
+
 def test_a_crash_in_a_provider(kept: Kept, caplog: pytest.LogCaptureFixture) -> None:
     kept.write(expired=kept.ends_in(HOUR))
     kept.provider.tokens = [ZeroDivisionError("inside")]
