@@ -15,7 +15,7 @@ from cliproxy.pool.state_file import dump_state, state_path, write_state
 
 log = logging.getLogger(__name__)
 
-COUNTERS_EVERY = 15.0
+COUNTERS_EVERY = 5.0
 """Seconds between writes when only counters have changed; a change of health is written at the next look."""
 _PATIENCE = 60.0
 

@@ -143,11 +143,11 @@ def saved(server: Server) -> Any:
 
 
 def test_when_it_is_written(server: Server) -> None:
-    """Health at the next look, counters every 15 seconds, nothing when nothing happened."""
+    """Health at the next look, counters every five seconds, nothing when nothing happened."""
     server.bench.ask()
     server.keeper.look()
     assert saved(server)["counters"]["attempts"] == 0
-    server.bench.clock.now += 15
+    server.bench.clock.now += 5
     server.keeper.look()
     assert saved(server)["counters"]["attempts"] == 1
     server.fails(status(500))
