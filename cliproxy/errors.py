@@ -4,6 +4,7 @@ CliproxyError
 ├── ConfigError            the configuration is wrong; carries every problem found
 ├── RequestError           the client's request is at fault (400, 413, 415 ...)
 ├── UnknownModel           no provider offers the model (502)
+├── LoginError             a login did not work; says what to do, knows the command's exit code
 ├── PoolError              no credential could be asked
 │   ├── AuthNotFound       nobody offers the model
 │   ├── AuthUnavailable    credentials exist but are blocked
@@ -85,6 +86,19 @@ class UnknownModel(CliproxyError):
     def __init__(self, model: str) -> None:
         super().__init__(f"unknown provider for model {model}")
         self.model = model
+
+
+class LoginError(CliproxyError):
+    """A login did not work (oauth-login.md 14). ``exit_code`` is the command line's."""
+
+    status = 400
+    code = "login_failed"
+
+    def __init__(self, text: str, *, code: str = "", status: int = 400, exit_code: int = 1) -> None:
+        super().__init__(text)
+        self.code = code or type(self).code
+        self.status = status
+        self.exit_code = exit_code
 
 
 class PoolError(CliproxyError):

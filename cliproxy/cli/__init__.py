@@ -15,6 +15,7 @@ _COMMANDS = {
     "serve": ("cliproxy.cli.serve", "serve"),
     "config": ("cliproxy.cli.config", "config"),
     "credentials": ("cliproxy.cli.credentials", "credentials"),
+    "login": ("cliproxy.cli.logins", "login"),
 }
 """Command name -> (module, attribute)."""
 

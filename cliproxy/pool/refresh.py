@@ -141,7 +141,7 @@ class RefreshScheduler:
             return None
         try:
             after = entry.provider.refresh(entry.credential)
-        except UpstreamError as error:
+        except CliproxyError as error:
             self._failed(entry, error)
             raise
         except BaseException:
@@ -161,7 +161,7 @@ class RefreshScheduler:
         self._pool.touch()
         return current
 
-    def _failed(self, entry: Entry, error: UpstreamError) -> None:
+    def _failed(self, entry: Entry, error: CliproxyError) -> None:
         """Not asked again for a while; the credential stays usable with what it has."""
         if isinstance(error, RefreshRejected) and self._has_other_tokens(entry):
             entry.runtime.next_refresh_after = self._clock()

@@ -226,5 +226,18 @@ class Refreshes(Protocol):
         """
 
 
+class TokenKeeper(Protocol):
+    """What providers may ask about tokens that they need while a request runs."""
+
+    def current(self, credential_id: str) -> Credential | None:
+        """The record as it is now; None when it is gone."""
+
+    def renewed(self, credential_id: str) -> Credential:
+        """The record with tokens renewed by its provider's ``refresh``, saved; waits for a refresh that runs already.
+
+        :raises UpstreamError: it failed.
+        """
+
+
 ProviderFactory = Callable[[Credential, Settings], Provider | None]
 """Finds the provider of a credential (credentials.md 3.4); None when there is none."""

@@ -216,9 +216,9 @@ class Counting(FileStore):
         self.saves: list[str] = []
         self.pushed: list[tuple[str, list[str]]] = []
 
-    def save(self, credential: Credential) -> str:
+    def save(self, credential: Credential, text: bytes | None = None) -> str:
         self.saves.append(credential.id)
-        return super().save(credential)
+        return super().save(credential, text)
 
     def push(self, message: str, paths: Sequence[str]) -> None:
         self.pushed.append((message, list(paths)))

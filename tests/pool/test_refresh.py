@@ -383,7 +383,7 @@ def test_tokens_that_cannot_be_saved_are_not_lost(kept: Kept, monkeypatch: pytes
     full = True
     save = FileStore.save
 
-    def saving(self: FileStore, credential: Credential) -> str:
+    def saving(self: FileStore, credential: Credential, text: bytes | None = None) -> str:
         if full:
             raise OSError(28, "No space left on device")
         return save(self, credential)
@@ -412,7 +412,7 @@ def test_tokens_that_cannot_be_saved_are_not_lost(kept: Kept, monkeypatch: pytes
 def test_a_new_login_beats_tokens_that_could_not_be_saved(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     kept.write(expired=kept.ends_in(HOUR), access_token="old")
 
-    def failing(self: FileStore, credential: Credential) -> str:
+    def failing(self: FileStore, credential: Credential, text: bytes | None = None) -> str:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:

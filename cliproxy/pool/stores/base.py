@@ -27,8 +27,10 @@ class TokenStore(Protocol):
     def count(self) -> int:
         """How many entries ``list`` would give, without network access."""
 
-    def save(self, credential: Credential) -> str:
+    def save(self, credential: Credential, text: bytes | None = None) -> str:
         """Write a record; its path, or empty when nothing had to be written.
+
+        ``text``: write just this (the first file of a login, config.md 17.3), which holds the record's metadata.
 
         :raises OSError, ValueError: nothing was changed.
         """

@@ -38,17 +38,17 @@ class FileStore:
         """The number of those files."""
         return len(self.list())
 
-    def save(self, credential: Credential) -> str:
-        """Write the record's metadata with its ``disabled`` flag."""
+    def save(self, credential: Credential, text: bytes | None = None) -> str:
+        """Write the record's metadata with its ``disabled`` flag, or ``text``."""
         path = self._path_of(credential)
         if credential.disabled and not path.exists():
             return ""  # a deleted file is not brought back
         if not credential.metadata:
             raise ValueError(f"credential {credential.id} has nothing to write")
         content = {**credential.metadata, "disabled": credential.disabled}
-        if read_json_object(path) != content:
+        if text is not None or read_json_object(path) != content:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            atomic_write(path, orjson.dumps(content, option=orjson.OPT_SORT_KEYS))
+            atomic_write(path, orjson.dumps(content, option=orjson.OPT_SORT_KEYS) if text is None else text)
         return str(path)
 
     def delete(self, credential_id: str) -> None:
