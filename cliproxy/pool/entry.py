@@ -44,12 +44,15 @@ class Runtime:
     next_refresh_after: float = 0.0
     refresh_failures: int = 0
     refresh_error: str = ""
+    refresh_rejected: bool = False
+    """The login itself is over, as its provider said."""
     counters: Counters = field(default_factory=Counters)
 
     def new_login(self) -> None:
         """The credential really changed: what was wrong with the old tokens says nothing any more."""
         if self.refresh_failures:
             self.refresh_failures, self.refresh_error, self.next_refresh_after = 0, "", 0.0
+            self.refresh_rejected = False
 
 
 class Entry:

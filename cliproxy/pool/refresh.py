@@ -75,8 +75,11 @@ class RefreshScheduler:
     def refresh(self, credential_id: str, timeout: float = _TIMEOUT) -> Credential:
         """Renew now, or wait for the refresh that runs, and return the credential with its new tokens.
 
+        One that failed a moment ago is not tried again before its pause is over.
+
         :raises UpstreamError: it failed, took longer than ``timeout`` seconds, or there is nothing to renew.
         """
+        self._respect_pause(credential_id)
         flight, _ = self._start(credential_id)
         if not flight.done.wait(timeout):
             raise UpstreamError(f"the token of {credential_id} was not refreshed within {timeout:g}s")
@@ -85,6 +88,15 @@ class RefreshScheduler:
         if flight.result is None:
             raise UpstreamError(f"credential {credential_id} has no token to refresh")
         return flight.result
+
+    def _respect_pause(self, credential_id: str) -> None:
+        entry = self._pool.get(credential_id)
+        if entry is None or credential_id in self._flights:
+            return
+        runtime = entry.runtime
+        if runtime.refresh_failures and self._clock() < runtime.next_refresh_after:
+            text = runtime.refresh_error or "nothing was renewed"
+            raise RefreshRejected(text) if runtime.refresh_rejected else UpstreamError(text)
 
     def stop(self, timeout: float = _STOP) -> None:
         """Start nothing more, and let what runs end: a token that was renewed but not saved would be lost."""
@@ -156,7 +168,7 @@ class RefreshScheduler:
         if current is not None and after.metadata == entry.credential.metadata and is_due(current, now, now):
             self._back_off(entry)  # "renewed", but nothing is new: not every few seconds again
         else:
-            runtime.refresh_failures = 0
+            runtime.refresh_failures, runtime.refresh_rejected = 0, False
             runtime.next_refresh_after = now + pause_after_success(after, now)
         self._pool.touch()
         return current
@@ -168,7 +180,8 @@ class RefreshScheduler:
             return
         self._back_off(entry)
         entry.runtime.refresh_error = error.text
-        if isinstance(error, RefreshRejected):
+        entry.runtime.refresh_rejected = isinstance(error, RefreshRejected)
+        if entry.runtime.refresh_rejected:
             entry.runtime.next_refresh_after = self._clock() + LONGEST_BACKOFF
             entry.runtime.refresh_error = f"log in again: {error.text}"
         log.warning("the token of %s could not be refreshed: %s", entry.id, error.text[:500])

@@ -115,6 +115,7 @@ def _plain(entry: Entry) -> dict[str, Any]:
         **{name: getattr(runtime, name) for name in _RUNTIME_TIMES},
         "refresh_failures": runtime.refresh_failures,
         "refresh_error": runtime.refresh_error,
+        "refresh_rejected": runtime.refresh_rejected,
         "counters": _plain_dataclass(runtime.counters),
     }  # fmt: skip
 
@@ -153,6 +154,7 @@ def _state(value: dict[str, Any], now: float) -> SavedState:
         **{name: _number(value[name]) for name in _RUNTIME_TIMES},
         refresh_failures=int(value["refresh_failures"]),
         refresh_error=str(value["refresh_error"]),
+        refresh_rejected=value.get("refresh_rejected") is True,
         counters=Counters(
             int(counters["attempts"]), int(counters["failed"]), int(counters["input_tokens"]),
             int(counters["output_tokens"]), _number(counters["last_used"]),

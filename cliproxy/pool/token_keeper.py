@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cliproxy.errors import UpstreamError
+from cliproxy.errors import LoginError, RefreshRejected, UpstreamError
 from cliproxy.pool.pool import Pool
 from cliproxy.pool.refresh import RefreshScheduler
 from cliproxy.providers.credential import Credential
@@ -28,7 +28,20 @@ class PoolTokens:
         return entry.credential if entry is not None else None
 
     def renewed(self, credential_id: str) -> Credential:
-        """The record with new tokens. Raises as ``RefreshScheduler.refresh``."""
+        """The record with new tokens.
+
+        :raises UpstreamError: status 401 when the login is over; 429 as it came; none for anything else, so that a
+            token endpoint's 400 never looks like a fault of the client's request.
+        """
         if self._scheduler is None:
             raise UpstreamError("nothing refreshes tokens yet")
-        return self._scheduler.refresh(credential_id)
+        try:
+            return self._scheduler.refresh(credential_id)
+        except RefreshRejected as error:
+            raise UpstreamError(f"log in again: {error.text}", status=401) from error
+        except UpstreamError as error:
+            if error.status == 429:
+                raise
+            raise UpstreamError(f"the token could not be refreshed: {error.text}") from error
+        except LoginError as error:
+            raise UpstreamError(error.text) from error

@@ -332,6 +332,10 @@ def test_a_forced_refresh_says_why_it_failed(tmp_path: Path) -> None:
         scheduler.refresh("a.json")
     with pytest.raises(UpstreamError, match="has no token to refresh"):
         scheduler.refresh("nobody.json")
+    with pytest.raises(UpstreamError, match="no"):
+        scheduler.refresh("a.json")
+    assert kept.provider.refreshed == ["a.json"]  # not again a moment later
+    kept.bench.clock.now += 300
     with pytest.raises(UpstreamError, match="not refreshed within 0s"):
         kept.scheduler.refresh("a.json", timeout=0)
     kept.run()
