@@ -54,7 +54,11 @@ Attempt = Callable[[Entry, Call, str], Answer | StartedStream]
 
 
 class Dispatcher:
-    """Finds an answer to a call. ``sleep`` (seconds) must be cooperative; ``chance`` gives numbers from 0 to 1."""
+    """Finds an answer to a call.
+
+    ``renew``: the record to try once more with after a 401, None when that makes no sense. ``sleep`` (seconds) must be
+    cooperative; ``chance`` gives numbers from 0 to 1.
+    """
 
     def __init__(
         self,
@@ -62,11 +66,12 @@ class Dispatcher:
         *,
         settings: Callable[[], Settings],
         usage: UsageSink,
+        renew: Callable[[Credential], Credential | None] = lambda used: None,
         sleep: Callable[[float], None] = time.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._pool, self._settings, self._usage = pool, settings, usage
-        self._sleep, self._chance = sleep, chance
+        self._renew, self._sleep, self._chance = renew, sleep, chance
 
     def __repr__(self) -> str:
         return f"<Dispatcher over {self._pool!r}>"
@@ -168,14 +173,14 @@ class Dispatcher:
 
     def _execute(self, entry: Entry, call: Call, upstream_model: str) -> Answer:
         started = time.time()
-        answer = self._attempt(entry, call, upstream_model, lambda p: p.execute(entry.credential, call, upstream_model))
+        answer = self._attempt(entry, call, upstream_model, lambda p, used: p.execute(used, call, upstream_model))
         self._pool.succeeded(entry, call.route_model)
         self._report(entry, call, upstream_model, answer.tokens, started)
         return answer
 
     def _count(self, entry: Entry, call: Call, upstream_model: str) -> Answer:
         answer = self._attempt(
-            entry, call, upstream_model, lambda p: p.count_tokens(entry.credential, call, upstream_model), report=False
+            entry, call, upstream_model, lambda p, used: p.count_tokens(used, call, upstream_model), report=False
         )
         self._pool.succeeded(entry, call.route_model)
         return answer
@@ -183,8 +188,8 @@ class Dispatcher:
     def _stream(self, entry: Entry, call: Call, upstream_model: str) -> StartedStream:
         started = time.time()
 
-        def begin(provider: Provider) -> StartedStream:
-            stream = provider.stream(entry.credential, call, upstream_model)
+        def begin(provider: Provider, used: Credential) -> StartedStream:
+            stream = provider.stream(used, call, upstream_model)
             try:
                 first = next((block for block in stream if block), None)
             except BaseException:
@@ -208,14 +213,21 @@ class Dispatcher:
         return result
 
     def _attempt(
-        self, entry: Entry, call: Call, upstream_model: str, work: Callable[[Provider], T], *, report: bool = True
+        self,
+        entry: Entry,
+        call: Call,
+        upstream_model: str,
+        work: Callable[[Provider, Credential], T],
+        *,
+        report: bool = True,
     ) -> T:
+        """One attempt with one credential, which may renew its token once; its failure is recorded here."""
         started = time.time()
         assert entry.provider is not None
         try:
             if log.isEnabledFor(logging.DEBUG):
                 log.debug("%s", _use_line(entry.credential, call.route_model))
-            return work(entry.provider)
+            return self._with_renewal(entry, entry.provider, work)
         except UpstreamError as error:
             self._failed(entry, call, error)
             if report:
@@ -224,6 +236,16 @@ class Dispatcher:
         except BaseException:  # not the credential's doing: a refused request, or the client went away
             self._pool.released(entry, call.route_model)
             raise
+
+    def _with_renewal(self, entry: Entry, provider: Provider, work: Callable[[Provider, Credential], T]) -> T:
+        try:
+            return work(provider, entry.credential)
+        except UpstreamError as error:
+            renewed = self._renew(entry.credential) if error.status == 401 else None
+            if renewed is None:
+                raise
+            log.debug("the token of %s was refused and has been renewed: once more", entry.id)
+        return work(provider, renewed)
 
     def _failed(self, entry: Entry, call: Call, error: CliproxyError) -> None:
         self._pool.failed(entry, call.route_model, error)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from cliproxy.errors import LoginError, RefreshRejected, UpstreamError
 from cliproxy.pool.pool import Pool
 from cliproxy.pool.refresh import RefreshScheduler
+from cliproxy.pool.refresh_rules import WHILE_RUNNING
+from cliproxy.providers.base import Refreshes
 from cliproxy.providers.credential import Credential
 
 
 class PoolTokens:
     """Current and renewed records out of a pool."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self._pool: Pool | None = None
         self._scheduler: RefreshScheduler | None = None
 
@@ -45,3 +51,30 @@ class PoolTokens:
             raise UpstreamError(f"the token could not be refreshed: {error.text}") from error
         except LoginError as error:
             raise UpstreamError(error.text) from error
+
+    def after_refusal(self, used: Credential) -> Credential | None:
+        """The record to try once more with after a 401; None when its tokens are as good as they get.
+
+        They are renewed unless that was done a moment ago: somebody whose account is closed must not renew for ever.
+        """
+        if self._pool is None or used.account[0] == "api_key":
+            return None
+        owner_id = owner_of(used)
+        now, owner = self.current(used.id), self._pool.get(owner_id)
+        if now is None or owner is None or not isinstance(owner.provider, Refreshes):
+            return None
+        if now.metadata != used.metadata:
+            return now  # renewed since this request began
+        if self._clock() - owner.runtime.last_refreshed_at < WHILE_RUNNING:
+            return None
+        before = owner.credential.metadata
+        try:
+            after = self.renewed(owner_id)
+        except UpstreamError:
+            return None
+        return self.current(used.id) if after.metadata != before else None
+
+
+def owner_of(credential: Credential) -> str:
+    """The id of the record that has the tokens: of a virtual project, its parent."""
+    return credential.attributes.get("gemini_virtual_parent") or credential.id
