@@ -109,6 +109,15 @@ class Pool:
         runtime.updated_at = now
         return health, runtime
 
+    def register_again(self, credential_id: str) -> None:
+        """Take over what a credential offers now. Unknown ids are no error."""
+        with self._one_change:
+            entry = self.get(credential_id)
+            if entry is not None:
+                self._registrar(entry.credential, self._settings())
+                with self._lock:
+                    self._candidates.clear()
+
     def remove(self, credential_id: str) -> None:
         """Take a credential out and its models with it. Unknown ids are no error."""
         with self._one_change:

@@ -18,14 +18,19 @@ _OWNERS = {
 }
 
 
-def models_for(credential: Credential, settings: Settings) -> list[ModelInfo]:
-    """The models to register for a credential; empty when it serves none."""
+def models_for(
+    credential: Credential, settings: Settings, fetched: Sequence[ModelInfo] | None = None
+) -> list[ModelInfo]:
+    """The models to register for a credential; empty when it serves none.
+
+    ``fetched``: what its upstream has listed, for those that are asked (credentials.md 12.1).
+    """
     if credential.disabled or credential.attributes.get("gemini_virtual_primary") == "true":
         return []
     if credential.is_compat:
         models = _compat_models(credential, settings)
     else:
-        models = _base_models(credential, settings)
+        models = _base_models(credential, settings) if fetched is None else list(fetched)
         models = [model for model in models if not excluded(model.id, _patterns(credential, settings))]
         models = with_aliases(models, settings.oauth_model_alias.get(oauth_channel(credential), ()))
     return with_prefix(models, credential.prefix, force=settings.force_model_prefix)

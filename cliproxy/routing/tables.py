@@ -175,6 +175,26 @@ def _iflow() -> Iterable[ModelInfo]:
         yield ModelInfo(model_id, "iflow", "iflow", created, title, description=title, thinking=thinking)
 
 
+def _antigravity() -> Iterable[ModelInfo]:
+    """Only what the upstream's own list does not say (13.6); which models there are is asked of it."""
+    for model_id, limit, budget, levels in [
+        ("claude-opus-4-5-thinking", 64000, "1024-128000 zero dyn", ""),
+        ("claude-sonnet-4-5", 64000, "", ""),
+        ("claude-sonnet-4-5-thinking", 64000, "1024-128000 zero dyn", ""),
+        ("gemini-2.5-flash", 0, "0-24576 zero dyn", ""),
+        ("gemini-2.5-flash-lite", 0, "0-24576 zero dyn", ""),
+        ("gemini-3-flash", 0, "128-32768 dyn", "minimal low medium high"),
+        ("gemini-3-pro-high", 0, "128-32768 dyn", "low high"),
+        ("gemini-3-pro-image", 0, "128-32768 dyn", "low high"),
+        ("gpt-oss-120b-medium", 0, "", ""),
+        ("tab_flash_lite_preview", 0, "", ""),
+    ]:
+        yield ModelInfo(
+            model_id, "antigravity", "antigravity", 0, model_id, model_id, model_id, model_id,
+            max_completion_tokens=limit, thinking=_budget(budget, levels),
+        )  # fmt: skip
+
+
 TABLES: dict[str, tuple[ModelInfo, ...]] = {
     "claude": tuple(_claude()),
     "gemini": tuple(_gemini("G")),
@@ -184,6 +204,7 @@ TABLES: dict[str, tuple[ModelInfo, ...]] = {
     "codex": tuple(_codex()),
     "qwen": tuple(_qwen()),
     "iflow": tuple(_iflow()),
+    "antigravity": tuple(_antigravity()),
     "demo": (ModelInfo("demo-echo", "demo", "demo", 1735689600, "Demo Echo", description="Echoes what you say"),),
 }
 """Models by provider key, in the order in which a static lookup by id tries them (credentials.md 13.7)."""
