@@ -47,6 +47,17 @@ def events(reply: Reply, model: str, request: Mapping[str, Any]) -> Iterator[byt
     yield _event(_response(reply, model, [{"text": ""}], _FINISH[reply.stop]) | {"usageMetadata": usage(reply)})
 
 
+def enveloped_body(reply: Reply, model: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The same as Code Assist wraps it."""
+    return {"response": body(reply, model, request), "traceId": f"t-{reply.id}"}
+
+
+def enveloped_events(reply: Reply, model: str, request: Mapping[str, Any]) -> Iterator[bytes]:
+    """The stream as Code Assist wraps it."""
+    for event in events(reply, model, request):
+        yield _event({"response": json.loads(event.removeprefix(b"data: ")), "traceId": f"t-{reply.id}"})
+
+
 def count(reply: Reply) -> dict[str, Any]:
     """The answer of countTokens."""
     total = reply.usage.prompt

@@ -42,7 +42,13 @@ CODEX = Voice("codex", codex.body, codex.events, codex.error, codex.error_event,
 GEMINI = Voice(
     "gemini", gemini.body, gemini.events, gemini.error, gemini.error_event, ("contents",), ("x-goog-api-key",)
 )
+CODE_ASSIST = Voice(
+    "code assist", gemini.enveloped_body, gemini.enveloped_events, gemini.error, gemini.error_event,
+    ("project", "model", "request"),
+)  # fmt: skip
+ACCOUNT = Voice("vertex account", gemini.body, gemini.events, gemini.error, gemini.error_event, ("contents",))
 _MODEL_PATH = re.compile(r"/(?:v1beta/models|v1/publishers/google/models)/([^:/]+):(\w+)")
+_ACCOUNT_PATH = re.compile(r"/v1/projects/[\w-]+/locations/[\w-]+/publishers/google/models/([^:/]+):(\w+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,25 +102,43 @@ def _asked(path: str, query: str, request: Mapping[str, Any]) -> Asked:
             raise Malformed("stream in a compaction")
         _refuse(responses_refusals.input_reasons(request))
         return Asked(CODEX, model, request, fixed=lambda reply: codex.compaction(request))
-    return _asked_by_model_path(path, query, request)
+    if path.startswith("/v1internal:"):
+        return _asked_in_envelope(path.removeprefix("/v1internal:"), query, request)
+    for voice, pattern in ((GEMINI, _MODEL_PATH), (ACCOUNT, _ACCOUNT_PATH)):
+        if match := pattern.fullmatch(path):
+            return _asked_by_action(voice, match[1], match[2], query, request)
+    raise Malformed(f"no such path {path}")
 
 
-def _asked_by_model_path(path: str, query: str, request: Mapping[str, Any]) -> Asked:
-    match = _MODEL_PATH.fullmatch(path)
-    if match is None:
-        raise Malformed(f"no such path {path}")
-    model, action = match.groups()
+def _asked_in_envelope(action: str, query: str, envelope: Mapping[str, Any]) -> Asked:
+    """Code Assist: project, model and a Gemini request; a count has no project and no model."""
+    if action == "countTokens":
+        if "project" in envelope or "model" in envelope:
+            raise Malformed("a count with project or model")
+        return Asked(CODE_ASSIST, "any", envelope, fixed=gemini.count)
+    _require(CODE_ASSIST, envelope)
+    known = {"project", "model", "request", "userAgent", "requestType", "requestId"}
+    if extra := set(envelope) - known:
+        raise Malformed(f"unknown members of the envelope: {extra}")
+    if not isinstance(envelope["project"], str) or not envelope["project"]:
+        raise Malformed("no project")
+    inner = {key: value for key, value in envelope["request"].items() if key not in ("sessionId", "session_id")}
+    asked = _asked_by_action(GEMINI, envelope["model"], action, query, inner)
+    return Asked(CODE_ASSIST, asked.model, inner, asked.stream)
+
+
+def _asked_by_action(voice: Voice, model: str, action: str, query: str, request: Mapping[str, Any]) -> Asked:
     if action == "countTokens":
         _refuse(gemini_refusals.count_reasons(request, model))
-        return Asked(GEMINI, model, request, fixed=gemini.count)
+        return Asked(voice, model, request, fixed=gemini.count)
     _require(GEMINI, request)
     _refuse(gemini_refusals.reasons(request, model))
     if action == "generateContent":
-        return Asked(GEMINI, model, request)
+        return Asked(voice, model, request)
     if action == "streamGenerateContent":
         if "alt=sse" not in query:
             raise Malformed("a stream without alt=sse")
-        return Asked(GEMINI, model, request, stream=True)
+        return Asked(voice, model, request, stream=True)
     raise Malformed(f"no such action {action}")
 
 
