@@ -6,6 +6,8 @@ import logging
 import os
 import time
 import uuid
+from collections.abc import Mapping
+from dataclasses import replace
 
 from cliproxy.errors import RequestError, UpstreamStatus
 from cliproxy.providers import headers as identification
@@ -15,6 +17,9 @@ from cliproxy.providers.codex_cache import PromptCacheIds
 from cliproxy.providers.credential import Credential
 from cliproxy.providers.http import HttpClient
 from cliproxy.providers.pipeline import Pipeline, Prepared
+from cliproxy.providers.tokens import codex as tokens
+from cliproxy.providers.tokens.apps import app_of
+from cliproxy.providers.tokens.client import TokenClient, text_of
 from cliproxy.translation import usage
 from cliproxy.translation.draft import Draft
 from cliproxy.translation.edits import Body, drop, put
@@ -34,13 +39,23 @@ _REFUSED = ("previous_response_id", "prompt_cache_retention", "safety_identifier
 
 
 class CodexProvider(HttpProvider):
-    """The upstream always streams; a client that does not gets the completed response object."""
+    """The upstream always streams; a client that does not gets the completed response object.
+
+    ``environment`` is that of ``app_of``, for renewing tokens.
+    """
 
     key = "codex"
     upstream_format = CODEX
 
-    def __init__(self, http: HttpClient, settings: SettingsGetter, pipeline: Pipeline) -> None:
+    def __init__(
+        self,
+        http: HttpClient,
+        settings: SettingsGetter,
+        pipeline: Pipeline,
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
         super().__init__(http, settings, pipeline)
+        self._environment = environment
         self._cache_ids = PromptCacheIds(time.monotonic)
 
     def execute(self, credential: Credential, call: Call, model: str) -> Answer:
@@ -76,6 +91,18 @@ class CodexProvider(HttpProvider):
         prepared = self._pipeline.think(prepared, call, model, self.key, CODEX)
         sent = base_name(model)
         return Answer(self._pipeline.count(call, count_codex(prepared.body, sent)), sent)
+
+    def refresh(self, credential: Credential) -> Credential:
+        """The login with new tokens; a key, or a login without a refresh token, as it is (12.4).
+
+        :raises RefreshRejected: the login is over.
+        :raises UpstreamError: it failed this time.
+        """
+        if credential.attributes.get("api_key") or not text_of(credential.metadata, "refresh_token"):
+            return credential
+        client = TokenClient(self._http, credential.proxy_url)
+        app = app_of(self.key, self._settings(), self._environment)
+        return replace(credential, metadata=tokens.refreshed(client, app, credential.metadata))
 
     def _prepared(self, call: Call, model: str) -> tuple[Prepared, str]:
         """(the call with all steps of 12.2 done, its prompt-cache id)."""
@@ -159,6 +186,6 @@ def _headers(credential: Credential, call: Call, cache_id: str, accept: str) -> 
         headers["Conversation_id"] = cache_id
     if not api_key:
         headers["Originator"] = identification.CODEX_ORIGINATOR
-        if isinstance(account := credential.metadata.get("account_id"), str):
+        if account := text_of(credential.metadata, "account_id"):  # empty in files of accounts that have none
             headers["Chatgpt-Account-Id"] = account
     return with_custom(headers, credential)
