@@ -26,6 +26,7 @@ from cliproxy.pool.refresh import RefreshScheduler
 from cliproxy.pool.state_file import Memory, read_state, state_path
 from cliproxy.pool.state_keeper import StateKeeper
 from cliproxy.pool.stores.file import FileStore
+from cliproxy.pool.token_keeper import PoolTokens
 from cliproxy.providers.aistudio import AiStudioProvider
 from cliproxy.providers.code_assist import CodeAssist
 from cliproxy.providers.credential import Credential
@@ -71,7 +72,8 @@ def _assemble(live: LiveSettings, path: Path | None) -> Flask:
     http = HttpClient(live, os.environ)
     registry = ModelRegistry()
     pipeline = Pipeline(Hub(), live, registry.capability)
-    providers = Providers(http, live, pipeline)
+    tokens = PoolTokens()
+    providers = Providers(http, live, pipeline, tokens, os.environ)
 
     def register(credential: Credential, settings: Settings) -> None:
         registry.register(credential.id, credential.executor_key, models_for(credential, settings))
@@ -82,11 +84,13 @@ def _assemble(live: LiveSettings, path: Path | None) -> Flask:
         catalog=registry, registrar=register, providers=providers, settings=live, remembered=Memory(saved),
     )  # fmt: skip
     source = CredentialSource(pool, store, settings)
+    refresher = RefreshScheduler(pool, source)
+    tokens.bind(pool, refresher)
     relays = Relays(source.connect, source.disconnect)
     providers.register(AiStudioProvider.key, AiStudioProvider(relays, live, pipeline))
     found = Services(
         settings=live, authenticator=Authenticator(settings.api_keys), resolver=Resolver(registry), registry=registry,
-        dispatcher=Dispatcher(pool, settings=live, usage=RecentUsage()), relays=relays,
+        dispatcher=Dispatcher(pool, settings=live, usage=RecentUsage(), renew=tokens.after_refusal), relays=relays,
         code_assist=CodeAssist(http),
     )  # fmt: skip
     app = Flask("cliproxy", static_folder=None)
@@ -94,7 +98,7 @@ def _assemble(live: LiveSettings, path: Path | None) -> Flask:
     server.install(app)
     for module in (system, models, openai, responses, claude, gemini, internal, relay):
         app.register_blueprint(module.blueprint)
-    lifecycle = Lifecycle(live, pool, source, http, found, path)
+    lifecycle = Lifecycle(live, pool, source, refresher, http, found, path)
     app.extensions[f"{EXTENSION}.lifecycle"] = lifecycle
     lifecycle.start(app)
     return app
@@ -108,6 +112,7 @@ class Lifecycle:
         live: LiveSettings,
         pool: Pool,
         source: CredentialSource,
+        refresher: RefreshScheduler,
         http: HttpClient,
         found: Services,
         path: Path | None,
@@ -115,7 +120,7 @@ class Lifecycle:
         self._live, self._source, self._http, self._services, self._path = live, source, http, found, path
         self._watcher: ConfigWatcher | None = None
         self._keeper = StateKeeper(pool, source)
-        self._refresher = RefreshScheduler(pool, source)
+        self._refresher = refresher
         self._housekeeper = Housekeeper(
             [
                 Job(1, self._keeper.look, "saving cooldowns"),

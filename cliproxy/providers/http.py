@@ -114,7 +114,7 @@ class HttpClient:
                 request = _redirected(request, status, location)
                 continue
             raise _read_error(response, source)
-        raise UpstreamTransport(f"too many redirects at {request.url}")
+        raise UpstreamTransport(f"too many redirects at {_place(request.url)}")
 
     def _exchange(self, request: Outgoing) -> BaseHTTPResponse:
         try:

@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from cliproxy.config.settings import Settings
-from cliproxy.providers.base import Provider
+from cliproxy.providers.base import Provider, TokenKeeper
 from cliproxy.providers.claude import ClaudeProvider
 from cliproxy.providers.codex import CodexProvider
 from cliproxy.providers.credential import Credential
 from cliproxy.providers.demo import DemoProvider
 from cliproxy.providers.gemini import GeminiProvider
 from cliproxy.providers.http import HttpClient
+from cliproxy.providers.iflow import IflowProvider
 from cliproxy.providers.openai_compat import OpenAICompatProvider
 from cliproxy.providers.pipeline import Pipeline
+from cliproxy.providers.qwen import QwenProvider
 from cliproxy.providers.vertex import VertexProvider
 
-_LATER = ("gemini-cli", "antigravity", "qwen", "iflow", "aistudio")
+_LATER = ("gemini-cli", "antigravity", "aistudio")
 """Provider keys that must not be taken for OpenAI-compatible services while nothing is registered for them."""
 
 
 class Providers:
     """The ``ProviderFactory``: one object per provider key, made once; more can be registered."""
 
-    def __init__(self, http: HttpClient, settings: Callable[[], Settings], pipeline: Pipeline) -> None:
+    def __init__(
+        self,
+        http: HttpClient,
+        settings: Callable[[], Settings],
+        pipeline: Pipeline,
+        tokens: TokenKeeper,
+        environment: Mapping[str, str],
+    ) -> None:
         self._http, self._settings, self._pipeline = http, settings, pipeline
         self._providers: dict[str, Provider] = {
             "gemini": GeminiProvider(http, settings, pipeline),
             "vertex": VertexProvider(http, settings, pipeline),
-            "claude": ClaudeProvider(http, settings, pipeline),
-            "codex": CodexProvider(http, settings, pipeline),
+            "claude": ClaudeProvider(http, settings, pipeline, environment),
+            "codex": CodexProvider(http, settings, pipeline, environment),
+            "qwen": QwenProvider(http, settings, pipeline, environment),
+            "iflow": IflowProvider(http, settings, pipeline, environment),
             "demo": DemoProvider(pipeline),
         }
         self._compat: dict[str, Provider] = {}

@@ -9,6 +9,7 @@ from providers.fake_http import FakeHttp, Live, call, key, pipeline_for
 
 from cliproxy.config.settings import Settings
 from cliproxy.errors import UpstreamStatus
+from cliproxy.pool.token_keeper import PoolTokens
 from cliproxy.providers.credential import Credential
 from cliproxy.providers.openai_compat import OpenAICompatProvider
 from cliproxy.providers.registry import Providers
@@ -79,11 +80,12 @@ def test_count_is_local(compat: OpenAICompatProvider, http: FakeHttp) -> None:
         (Credential("i", "demo"), "DemoProvider"), (Credential("i", "anything"), "OpenAICompatProvider"),
         (Credential("i", ""), "OpenAICompatProvider"),
         (Credential("i", "claude", attributes={"compat_name": "Claude"}), "OpenAICompatProvider"),
-        (Credential("i", "qwen"), "NoneType"), (Credential("i", "gemini-cli"), "NoneType"),
+        (Credential("i", "qwen"), "QwenProvider"), (Credential("i", "iflow"), "IflowProvider"),
+        (Credential("i", "aistudio"), "NoneType"),
     ],
 )  # fmt: skip
 def test_who_serves_a_credential(http: FakeHttp, live: Live, credential: Credential, name: str) -> None:
-    providers = Providers(http.client, live, pipeline_for(live))
+    providers = Providers(http.client, live, pipeline_for(live), PoolTokens(), {})
     provider = providers(credential, Settings())
     assert type(provider).__name__ == name
     assert provider is providers(credential, Settings())
