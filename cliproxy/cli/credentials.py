@@ -23,7 +23,7 @@ from cliproxy.config.load import config_path, load_file
 from cliproxy.config.settings import Settings
 from cliproxy.errors import ConfigError
 from cliproxy.pool.auth_lock import AuthLock
-from cliproxy.pool.lifecycle import CredentialSource, ensure_auth_dir
+from cliproxy.pool.lifecycle import CredentialSource, ensure_auth_dir, has_file
 from cliproxy.pool.mailbox import Action, Wish, post
 from cliproxy.pool.pool import Pool
 from cliproxy.pool.state_file import Memory, SavedState, dump_state, read_state, state_path, write_state
@@ -220,7 +220,7 @@ def _change(found: Accounts, action: Action, view: CredentialView) -> None:
     if action == "reset":
         blocked = ", ".join(cooldown.model or "all models" for cooldown in view.cooldowns)
         words += f" (was blocked: {blocked})" if blocked else " (nothing was blocked)"
-    elif "path" not in credential.attributes:
+    elif not has_file(credential):
         words += " until its entry in the configuration changes or the server restarts"
     click.echo(words)
 
@@ -231,10 +231,9 @@ def _change_here(found: Accounts, action: Action, credential: Credential) -> Non
         content = found.pool.read(lambda entries: dump_state(entries, time.time()))
         write_state(state_path(found.source.auth_dir), content)
         return
-    if "path" not in credential.attributes:
-        raise click.ClickException(
-            f"{credential.id} comes from the configuration and no server runs: put a # before its entry there"
-        )
+    if not has_file(credential):
+        whence = "is one project of its file" if credential.metadata else "comes from the configuration"
+        raise click.ClickException(f"{credential.id} {whence}: without a server nobody would remember it")
     found.source.set_disabled(credential.id, action == "disable")
     if found.source.unsaved:
         raise click.ClickException(f"{credential.id} could not be written")

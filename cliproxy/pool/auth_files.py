@@ -1,4 +1,4 @@
-"""Credentials from the JSON files of the auth directory (config.md 10.1, 10.2)."""
+"""Credentials from the JSON files of the auth directory (config.md 10)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,17 @@ import orjson
 from cliproxy.config.normalise import prefix_of
 from cliproxy.config.settings import Settings
 from cliproxy.pool.synthesis import exclusions_hash
+from cliproxy.pool.virtual_projects import as_parent, with_children
 from cliproxy.providers.credential import Credential
 
 
 def credentials_from_files(auth_dir: str, settings: Settings) -> list[Credential]:
-    """Every usable auth file directly in ``auth_dir``, by name; files that make no sense are skipped."""
+    """All credentials of the auth files: ``records_of_files``, and the projects of those with several (10.3)."""
+    return with_children(records_of_files(auth_dir, settings))
+
+
+def records_of_files(auth_dir: str, settings: Settings) -> list[Credential]:
+    """One record for every usable auth file directly in ``auth_dir``, by name; files that make no sense are skipped."""
     try:
         names = sorted(os.listdir(auth_dir)) if auth_dir else []
     except OSError:
@@ -42,7 +48,7 @@ def _credentials(path: Path, settings: Settings) -> Iterator[Credential]:
 
 
 def credential_of(path: Path, content: Mapping[str, Any], settings: Settings) -> Credential:
-    """The record of one auth file; its id is the file name."""
+    """The record of one auth file; its id is the file name. One with several projects is a parent (10.3)."""
     provider = str(content["type"]).strip().lower()
     provider = "gemini-cli" if provider == "gemini" else provider
     attributes = {"source": str(path), "path": str(path), "auth_kind": "oauth"}
@@ -51,7 +57,7 @@ def credential_of(path: Path, content: Mapping[str, Any], settings: Settings) ->
     if priority := _priority(content.get("priority")):
         attributes["priority"] = priority
     email, proxy = content.get("email"), content.get("proxy_url")
-    return Credential(
+    record = Credential(
         id=path.name,
         provider=provider,
         label=email if isinstance(email, str) and email else provider,
@@ -62,6 +68,7 @@ def credential_of(path: Path, content: Mapping[str, Any], settings: Settings) ->
         attributes=attributes,
         metadata=content,
     )
+    return as_parent(record)
 
 
 def _priority(value: object) -> str:

@@ -19,10 +19,11 @@ import orjson
 from cliproxy.blocking import off_hub
 from cliproxy.config.files import remove_leftovers, resolve_auth_dir
 from cliproxy.config.settings import Settings
-from cliproxy.pool.auth_files import credential_of, credentials_from_files
+from cliproxy.pool.auth_files import credential_of, records_of_files
 from cliproxy.pool.pool import Pool
 from cliproxy.pool.stores.base import TokenStore
 from cliproxy.pool.synthesis import credentials_from_config, exclusions_hash
+from cliproxy.pool.virtual_projects import as_stored, children_of, is_off, with_children
 from cliproxy.providers.credential import Credential
 
 log = logging.getLogger(__name__)
@@ -127,7 +128,7 @@ class CredentialSource:
             if credential.attributes.get("runtime_only") == "true" or not credential.metadata:
                 self._pool.put(credential)
                 return
-            off_hub(lambda: self._store.save(credential))
+            off_hub(lambda: self._store.save(as_stored(credential)))
             self._sync()
 
     def refreshed(self, before: Credential, after: Credential) -> Credential | None:
@@ -161,7 +162,7 @@ class CredentialSource:
             entry = self._pool.get(credential_id)
             if entry is None:
                 return False
-            if entry.credential.disabled != disabled:
+            if is_off(entry.credential) != disabled:
                 self._switch(entry.credential, disabled)
         return True
 
@@ -169,12 +170,16 @@ class CredentialSource:
         """Note that one without a file is off; nothing is written."""
         with self._lock:
             entry = self._pool.get(credential_id)
-            if entry is not None and not entry.credential.disabled and "path" not in entry.credential.attributes:
+            if entry is not None and not entry.credential.disabled and not has_file(entry.credential):
                 self._switch(entry.credential, True)
 
     def _switch(self, current: Credential, disabled: bool) -> None:
-        if "path" in current.attributes and current.attributes.get("runtime_only") != "true":
+        if has_file(current):
             self._write(current, {**current.metadata, "disabled": disabled}, own_write=disabled)
+            return
+        parent = self._pool.get(current.attributes.get("gemini_virtual_parent", ""))
+        if parent is not None and is_off(parent.credential):
+            log.info("%s stays off as long as its file is switched off", current.id)
             return
         enabled = self._switched_off.pop(current.id, None) or replace(current, disabled=False)
         if disabled:
@@ -192,6 +197,10 @@ class CredentialSource:
         content = orjson.loads(orjson.dumps({**metadata, "disabled": metadata.get("disabled") is True}))
         new = credential_of(Path(path), content, self._settings)
         self._pool.put(new, own_write=own_write)
+        for child in map(self._as_switched, children_of(new)):
+            entry = self._pool.get(child.id)
+            if entry is None or entry.credential != child:
+                self._pool.put(child, own_write=own_write)
         self._save_or_remember(_Unsaved(new, current.metadata))
         return new
 
@@ -208,7 +217,7 @@ class CredentialSource:
         credential = unsaved.credential
         earlier = self._unsaved.get(credential.id)
         try:
-            off_hub(lambda: self._store.save(credential))
+            off_hub(lambda: self._store.save(as_stored(credential)))
         except (OSError, ValueError) as error:
             # What is on disk is still what the first of them was to replace.
             self._unsaved[credential.id] = replace(unsaved, replaces=earlier.replaces) if earlier else unsaved
@@ -219,10 +228,10 @@ class CredentialSource:
                 log.info("%s is saved now", credential.id)
 
     def _sync(self, *, force_all: bool = False) -> list[str]:
-        files = off_hub(lambda: credentials_from_files(self.auth_dir, self._settings))
+        files = off_hub(lambda: records_of_files(self.auth_dir, self._settings))
         wanted = [
             *map(self._as_switched, credentials_from_config(self._settings)),
-            *map(self._as_last_written, files),
+            *map(self._as_switched, with_children(map(self._as_last_written, files))),
             *(
                 self._as_switched(runtime_credential(name, provider, self._settings))
                 for name, provider in self._connected.items()
@@ -276,6 +285,11 @@ class CredentialSource:
             f"keys + {claude} Claude API keys + {codex} Codex keys + {vertex} Vertex-compat + {compat} OpenAI-compat)",
             flush=True,
         )
+
+
+def has_file(credential: Credential) -> bool:
+    """True for those that are what their file says: no config keys, connections or children of a file's record."""
+    return "path" in credential.attributes and credential.attributes.get("runtime_only") != "true"
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

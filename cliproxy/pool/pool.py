@@ -20,6 +20,7 @@ from cliproxy.pool.entry import Entry, Runtime, really_changed
 from cliproxy.pool.health import Blocked, Failure, Health, Marks
 from cliproxy.pool.selection import Selector, nobody
 from cliproxy.pool.view import CredentialView, view_of
+from cliproxy.pool.virtual_projects import is_parent
 from cliproxy.providers.base import ProviderFactory
 from cliproxy.providers.credential import Credential
 from cliproxy.records.usage import Tokens
@@ -86,7 +87,7 @@ class Pool:
         with self._one_change:
             settings = self._settings()
             self._registrar(credential, settings)
-            provider = None if credential.disabled else self._provider_of(credential, settings)
+            provider = self._provider_of(credential, settings) if _is_bound(credential) else None
             with self._lock:
                 health, runtime = self._carried_over(credential, own_write=own_write)
                 if credential.id not in self._entries:  # what is remembered shows in listings too
@@ -162,7 +163,7 @@ class Pool:
             if not routing.session_affinity:
                 self._bindings.clear()
             for key, entry in self._entries.items():
-                provider = None if entry.credential.disabled else self._provider_of(entry.credential, settings)
+                provider = self._provider_of(entry.credential, settings) if _is_bound(entry.credential) else None
                 self._entries[key] = Entry(entry.credential, provider, settings, entry.health, entry.runtime)
             self._candidates.clear()
 
@@ -346,3 +347,8 @@ class Pool:
     def _is_current(self, entry: Entry) -> bool:
         now = self._entries.get(entry.id)
         return now is not None and now.health is entry.health
+
+
+def _is_bound(credential: Credential) -> bool:
+    """True for those that have a provider: also the owner of several projects' tokens, which are renewed through it."""
+    return not credential.disabled or is_parent(credential)

@@ -11,6 +11,7 @@ from cliproxy.pool.refresh import RefreshScheduler
 from cliproxy.pool.refresh_rules import WHILE_RUNNING
 from cliproxy.providers.base import Refreshes
 from cliproxy.providers.credential import Credential
+from cliproxy.providers.gemini_cli_token import owner_of
 
 
 class PoolTokens:
@@ -66,15 +67,11 @@ class PoolTokens:
         if now.metadata != used.metadata:
             return now  # renewed since this request began
         if self._clock() - owner.runtime.last_refreshed_at < WHILE_RUNNING:
-            return None
+            # One project of several: maybe refused with the token of before a sibling's renewal.
+            return now if owner_id != used.id else None
         before = owner.credential.metadata
         try:
             after = self.renewed(owner_id)
         except UpstreamError:
             return None
         return self.current(used.id) if after.metadata != before else None
-
-
-def owner_of(credential: Credential) -> str:
-    """The id of the record that has the tokens: of a virtual project, its parent."""
-    return credential.attributes.get("gemini_virtual_parent") or credential.id

@@ -11,6 +11,7 @@ from cliproxy.providers.codex import CodexProvider
 from cliproxy.providers.credential import Credential
 from cliproxy.providers.demo import DemoProvider
 from cliproxy.providers.gemini import GeminiProvider
+from cliproxy.providers.gemini_cli import GeminiCliProvider
 from cliproxy.providers.http import HttpClient
 from cliproxy.providers.iflow import IflowProvider
 from cliproxy.providers.openai_compat import OpenAICompatProvider
@@ -18,7 +19,7 @@ from cliproxy.providers.pipeline import Pipeline
 from cliproxy.providers.qwen import QwenProvider
 from cliproxy.providers.vertex import VertexProvider
 
-_LATER = ("gemini-cli", "antigravity", "aistudio")
+_LATER = ("antigravity", "aistudio")
 """Provider keys that must not be taken for OpenAI-compatible services while nothing is registered for them."""
 
 
@@ -39,6 +40,7 @@ class Providers:
             "vertex": VertexProvider(http, settings, pipeline),
             "claude": ClaudeProvider(http, settings, pipeline, environment),
             "codex": CodexProvider(http, settings, pipeline, environment),
+            "gemini-cli": GeminiCliProvider(http, settings, pipeline, tokens, environment),
             "qwen": QwenProvider(http, settings, pipeline, environment),
             "iflow": IflowProvider(http, settings, pipeline, environment),
             "demo": DemoProvider(pipeline),

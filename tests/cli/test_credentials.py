@@ -249,7 +249,9 @@ def test_a_key_of_the_configuration(shell: Shell, server: Server) -> None:
     shell.run("disable", "router")
     server.stop()
     assert shell.row("openai-compatibility:router")[3] == "active"
-    assert "comes from the configuration and no server runs" in shell.run("disable", "router", code=1)
+    assert "comes from the configuration: without a server" in shell.run("disable", "router", code=1)
+    shell.write("g.json", type="gemini", email="g@x", project_id="p1,p2")
+    assert "is one project of its file" in shell.run("disable", "g.json::p1", code=1)
 
 
 def test_connections_of_the_server(shell: Shell, server: Server) -> None:

@@ -95,6 +95,7 @@ class Proxy:
         env: Mapping[str, str] | None = None,
         tls: ssl.SSLContext | None = None,
         port: int = 0,
+        app: str = "wsgi:app",
     ) -> None:
         self.folder = folder
         self.config_path = folder / "config.yaml"
@@ -107,7 +108,7 @@ class Proxy:
         command += ["-b", f"127.0.0.1:{self.port}"] if bind else []
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                [*command, *options, "wsgi:app"], cwd=ROOT, env=environment(folder, self.config_path) | dict(env or {}),
+                [*command, *options, app], cwd=ROOT, env=environment(folder, self.config_path) | dict(env or {}),
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
 
