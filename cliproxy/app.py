@@ -28,6 +28,7 @@ from cliproxy.pool.state_keeper import StateKeeper
 from cliproxy.pool.stores.file import FileStore
 from cliproxy.pool.token_keeper import PoolTokens
 from cliproxy.providers.aistudio import AiStudioProvider
+from cliproxy.providers.antigravity import AntigravityProvider
 from cliproxy.providers.code_assist import CodeAssist
 from cliproxy.providers.credential import Credential
 from cliproxy.providers.http import HttpClient
@@ -36,6 +37,7 @@ from cliproxy.providers.registry import Providers
 from cliproxy.providers.relay import Relays
 from cliproxy.records import applog
 from cliproxy.records.usage import RecentUsage
+from cliproxy.routing.fetched_models import FetchedModels
 from cliproxy.routing.registration import models_for
 from cliproxy.routing.registry import ModelRegistry
 from cliproxy.routing.resolver import Resolver
@@ -75,8 +77,12 @@ def _assemble(live: LiveSettings, path: Path | None) -> Flask:
     tokens = PoolTokens()
     providers = Providers(http, live, pipeline, tokens, os.environ)
 
+    fetched = FetchedModels(providers.antigravity.fetch_models, lambda changed: pool.register_again(changed))
+
     def register(credential: Credential, settings: Settings) -> None:
-        registry.register(credential.id, credential.executor_key, models_for(credential, settings))
+        asked = credential.provider == AntigravityProvider.key and not credential.disabled
+        models = models_for(credential, settings, fetched.of(credential) if asked else None)
+        registry.register(credential.id, credential.executor_key, models)
 
     store = FileStore("")
     saved = read_state(state_path(ensure_auth_dir(store.auth_dir or settings.auth_dir)), time.time())
@@ -125,6 +131,7 @@ class Lifecycle:
             [
                 Job(1, self._keeper.look, "saving cooldowns"),
                 Job(5, source.save_again, "saving tokens again"),
+                Job(30, lambda: _ask_for_missing_models(pool), "asking for models"),
                 Job(5, self._refresher.check, "looking for tokens to refresh"),
             ]
         )
@@ -180,6 +187,13 @@ class Lifecycle:
             log.debug("ws-auth disabled; existing websocket sessions remain connected")
         if self._watcher is not None:
             self._watcher.set_auth_dir(self._source.auth_dir)
+
+
+def _ask_for_missing_models(pool: Pool) -> None:
+    """Once more for accounts whose list could not be had so far."""
+    for view in pool.views():
+        if view.credential.provider == AntigravityProvider.key and not view.credential.disabled and not view.models:
+            pool.register_again(view.credential.id)
 
 
 def _ignore(result: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from cliproxy.config.settings import Settings
+from cliproxy.providers.antigravity import AntigravityProvider
 from cliproxy.providers.base import Provider, TokenKeeper
 from cliproxy.providers.claude import ClaudeProvider
 from cliproxy.providers.codex import CodexProvider
@@ -19,7 +20,7 @@ from cliproxy.providers.pipeline import Pipeline
 from cliproxy.providers.qwen import QwenProvider
 from cliproxy.providers.vertex import VertexProvider
 
-_LATER = ("antigravity", "aistudio")
+_LATER = ("aistudio",)
 """Provider keys that must not be taken for OpenAI-compatible services while nothing is registered for them."""
 
 
@@ -35,11 +36,14 @@ class Providers:
         environment: Mapping[str, str],
     ) -> None:
         self._http, self._settings, self._pipeline = http, settings, pipeline
+        self.antigravity = AntigravityProvider(http, settings, pipeline, tokens, environment)
+        """By itself too: its models are asked for."""
         self._providers: dict[str, Provider] = {
             "gemini": GeminiProvider(http, settings, pipeline),
             "vertex": VertexProvider(http, settings, pipeline),
             "claude": ClaudeProvider(http, settings, pipeline, environment),
             "codex": CodexProvider(http, settings, pipeline, environment),
+            "antigravity": self.antigravity,
             "gemini-cli": GeminiCliProvider(http, settings, pipeline, tokens, environment),
             "qwen": QwenProvider(http, settings, pipeline, environment),
             "iflow": IflowProvider(http, settings, pipeline, environment),

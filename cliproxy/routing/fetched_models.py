@@ -7,12 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from cliproxy.providers.antigravity_models import ListedModel
 from cliproxy.providers.credential import Credential
-from cliproxy.routing.tables import ModelInfo
+from cliproxy.routing.tables import TABLES, ModelInfo
 
 log = logging.getLogger(__name__)
 
-Fetch = Callable[[Credential], Sequence[ModelInfo]]
+Fetch = Callable[[Credential], Sequence[ListedModel]]
 """Asks the upstream; empty when it cannot say. May take 15 s."""
 
 FRESH = 300.0
@@ -55,17 +56,28 @@ class FetchedModels:
         return found
 
     def _run(self, credential: Credential) -> None:
-        models: tuple[ModelInfo, ...] = ()
+        listed: Sequence[ListedModel] = ()
         try:
-            models = tuple(self._fetch(credential))
+            listed = self._fetch(credential)
         except Exception:
             log.exception("the models of %s could not be listed", credential.id)
         finally:
             with self._lock:
                 self._running.discard(credential.id)
-        if models and models != self._lists.get(credential.id):  # a failure is no reason to forget
+        known = {model.id: model for model in self._lists.get(credential.id, ())}
+        models = tuple(known.get(model.id) or entry_of(model, int(self._clock())) for model in listed)
+        if models and models != tuple(known.values()):  # a failure is no reason to forget
             self._lists[credential.id] = models
             self._changed(credential.id)
+
+
+def entry_of(listed: ListedModel, now: int) -> ModelInfo:
+    """A listed model as an entry, with the limits that the table of Antigravity knows (13.6). ``now``: Unix seconds."""
+    known = next((model for model in TABLES["antigravity"] if model.id == listed.id), None)
+    return ModelInfo(
+        listed.id, "antigravity", "antigravity", now, listed.display_name, listed.id, listed.id, listed.display_name,
+        max_completion_tokens=known.max_completion_tokens if known else 0, thinking=known.thinking if known else None,
+    )  # fmt: skip
 
 
 def _thread(work: Callable[[], None]) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from cliproxy.config.settings import OAuthAlias, Settings
+from cliproxy.providers.antigravity_models import ListedModel
 from cliproxy.providers.credential import Credential
-from cliproxy.routing.fetched_models import FetchedModels
+from cliproxy.routing.fetched_models import FetchedModels, entry_of
 from cliproxy.routing.registration import models_for
 from cliproxy.routing.tables import TABLES, ModelInfo, static_model
 
@@ -26,12 +27,12 @@ class World:
             self.fetch, self.changed.append, clock=lambda: self.now, spawn=self.jobs.append
         )
 
-    def fetch(self, credential: Credential) -> list[ModelInfo]:
+    def fetch(self, credential: Credential) -> list[ListedModel]:
         self.asked += 1
         found = self.lists.pop(0)
         if isinstance(found, Exception):
             raise found
-        return [ModelInfo(name) for name in found]
+        return [ListedModel(name, name.upper()) for name in found]
 
     def run(self) -> None:
         while self.jobs:
@@ -85,6 +86,14 @@ def test_what_is_registered() -> None:
     fetched = [ModelInfo(name) for name in ("gemini-3-pro-high", "tab_flash_lite_preview", "new-one")]
     assert [model.id for model in models_for(ACCOUNT, settings, fetched)] == ["gemini-3-pro-preview", "new-one"]
     assert models_for(ACCOUNT, settings, []) == []
+
+
+def test_an_entry() -> None:
+    found = entry_of(ListedModel("claude-sonnet-4-5", "Claude"), 7)
+    assert (found.id, found.name, found.version, found.created) == ("claude-sonnet-4-5",) * 3 + (7,)
+    assert (found.display_name, found.description, found.owned_by, found.type) == ("Claude", "Claude", "antigravity", "antigravity")
+    assert (found.max_completion_tokens, found.thinking) == (64000, None)
+    assert entry_of(ListedModel("gemini-3-flash", "F"), 7).thinking == static_model("gemini-3-flash").thinking  # type: ignore[union-attr]
 
 
 def test_the_table_of_overrides() -> None:

@@ -47,6 +47,8 @@ CODE_ASSIST = Voice(
     ("project", "model", "request"),
 )  # fmt: skip
 ACCOUNT = Voice("vertex account", gemini.body, gemini.events, gemini.error, gemini.error_event, ("contents",))
+LISTING, LISTED = "fetchAvailableModels", ("gemini-3-flash", "claude-sonnet-4-5", "chat_20706")
+"""Code Assist's list of models: always answered, whatever is planned for the requests of a test."""
 _MODEL_PATH = re.compile(r"/(?:v1beta/models|v1/publishers/google/models)/([^:/]+):(\w+)")
 _ACCOUNT_PATH = re.compile(r"/v1/projects/[\w-]+/locations/[\w-]+/publishers/google/models/([^:/]+):(\w+)")
 
@@ -112,6 +114,8 @@ def _asked(path: str, query: str, request: Mapping[str, Any]) -> Asked:
 
 def _asked_in_envelope(action: str, query: str, envelope: Mapping[str, Any]) -> Asked:
     """Code Assist: project, model and a Gemini request; a count has no project and no model."""
+    if action == LISTING:
+        return Asked(CODE_ASSIST, "any", envelope, fixed=lambda reply: {"models": {name: {} for name in LISTED}})
     if action == "countTokens":
         if "project" in envelope or "model" in envelope:
             raise Malformed("a count with project or model")
@@ -123,6 +127,8 @@ def _asked_in_envelope(action: str, query: str, envelope: Mapping[str, Any]) -> 
     if not isinstance(envelope["project"], str) or not envelope["project"]:
         raise Malformed("no project")
     inner = {key: value for key, value in envelope["request"].items() if key not in ("sessionId", "session_id")}
+    if inner.get("toolConfig") == {"functionCallingConfig": {"mode": "VALIDATED"}}:
+        del inner["toolConfig"]  # what Antigravity says for Claude, with tools or without
     asked = _asked_by_action(GEMINI, envelope["model"], action, query, inner)
     return Asked(CODE_ASSIST, asked.model, inner, asked.stream)
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from upstream.plan import Framing, Plan, compressed
-from upstream.routes import Asked, Malformed, understand
+from upstream.routes import LISTING, Asked, Malformed, understand
 from upstream.waiting import eventually
 
 _LONGEST_HOLD = 60.0
@@ -180,6 +180,8 @@ class FakeUpstream:
 
     def _take(self, request: Recorded) -> Plan:
         with self._lock:
+            if request.path.endswith(f":{LISTING}"):
+                return Plan()
             self.requests.append(request)
             return self._plans.popleft() if self._plans else self._default
 
