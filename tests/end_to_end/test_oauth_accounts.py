@@ -1,0 +1,147 @@
+"""Accounts that were logged in, under the real server: every client format, and what happens to tokens (oauth-login.md 12)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from end_to_end.accounts import FAR, KINDS, PAST, VERTEX, Account, Household, Kind, Tokens
+from end_to_end.families import PROTOCOLS
+from upstream.plan import Plan
+from upstream.server import FakeUpstream
+from upstream.waiting import eventually
+
+Move = Callable[..., Household]
+EVERY = pytest.mark.parametrize("kind", KINDS, ids=repr)
+RENEWING = pytest.mark.parametrize("kind", [kind for kind in KINDS if kind is not VERTEX], ids=repr)
+TEXT = Plan().reply.joined
+
+
+@pytest.fixture
+def tokens() -> Iterator[Tokens]:
+    with Tokens() as authority:
+        yield authority
+    assert authority.refusals == []
+
+
+@pytest.fixture
+def move(tmp_path: Path, upstream: FakeUpstream, tokens: Tokens) -> Iterator[Move]:
+    """``move(kind, ann=FAR, bob=PAST)``: a server with these accounts, and when their tokens end."""
+    made: list[Household] = []
+
+    def begin(kind: Kind, **accounts: timedelta) -> Household:
+        found = [Account(name, ends_in, tokens.url) for name, ends_in in accounts.items()]
+        made.append(Household(tmp_path, kind, upstream, tokens, *found))
+        for model in kind.models:
+            eventually(lambda m=model: m in models(made[-1]), f"{model} is offered")  # type: ignore[misc]
+        return made[-1]
+
+    yield begin
+    upstream.release()
+    for household in made:
+        household.proxy.stop()
+        assert "Traceback" not in household.proxy.log
+
+
+def ask(household: Household, *, stream: bool = False, family: Any = PROTOCOLS[0], model: str = "") -> tuple[int, str]:
+    """(status, text) of one request."""
+    model = model or household.kind.models[0]
+    answer = household.proxy.post(family.path(model, stream), family.body(model, stream))
+    if answer.status != 200:
+        return answer.status, answer.body.decode()
+    return 200, family.stream_text(answer.body) if stream else family.text(answer.json)
+
+
+@EVERY
+def test_every_client_is_answered(move: Move, upstream: FakeUpstream, kind: Kind) -> None:
+    household = move(kind, ann=FAR)
+    asked = 0
+    for model in kind.models:
+        for family in PROTOCOLS:
+            for stream in (False, True):
+                assert ask(household, stream=stream, family=family, model=model) == (200, TEXT), (family, stream)
+                asked += 1
+    assert len(upstream.requests) == asked
+    assert {request.method for request in upstream.requests} == {"POST"}
+    assert all(kind.path in request.path for request in upstream.requests)
+    assert len(set(household.secrets)) == 1
+
+
+def models(household: Household) -> set[str]:
+    answer = household.proxy.ask("GET", "/v1/models", headers={"Authorization": "Bearer client-key"})
+    return {model["id"] for model in answer.json["data"]}
+
+
+@RENEWING
+def test_an_expired_token(move: Move, upstream: FakeUpstream, tokens: Tokens, kind: Kind) -> None:
+    """Renewed once, whoever needs it first, and written back with everything else in the file."""
+    household = move(kind, ann=PAST)
+    if kind.provider != "gemini-cli":  # renewed in the background; a Google token when a request needs it
+        eventually(lambda: "fresh-1" in json.dumps(household.read("ann")), "the token is renewed")
+    for stream in (True, False):
+        assert ask(household, stream=stream) == (200, TEXT)
+    assert household.secrets == ["ann-fresh-1"] * 2
+    content = household.read("ann")
+    assert "ann-fresh-1" in json.dumps(content)
+    assert (content["note"], content["disabled"]) == ("mine", False)
+    assert tokens.renewed == {"ann": 1}
+
+
+@RENEWING
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_refused_token(move: Move, upstream: FakeUpstream, tokens: Tokens, kind: Kind, stream: bool) -> None:
+    """A 401: one refresh, the same account once more, and the client notices nothing."""
+    household = move(kind, ann=FAR)
+    upstream.plan(Plan(status=401, message="expired"))
+    assert ask(household, stream=stream) == (200, TEXT)
+    assert household.secrets == ["ann-old", "ann-fresh-1"]
+    assert "ann-fresh-1" in json.dumps(household.read("ann"))
+    assert ask(household, stream=stream) == (200, TEXT)
+    assert tokens.renewed == {"ann": 1}
+
+
+@EVERY
+def test_out_of_quota(move: Move, upstream: FakeUpstream, kind: Kind) -> None:
+    """The other account answers, and the first is left alone for as long as the upstream said."""
+    household = move(kind, ann=FAR, bob=FAR)
+    upstream.plan(Plan(status=429, message="slow down", headers=(("Retry-After", "200"),)))
+    for stream in (False, True, False):
+        assert ask(household, stream=stream) == (200, TEXT)
+    _, *others = upstream.requests
+    assert len(others) == 3
+    if kind is not VERTEX:  # its fake gives all accounts names alike
+        assert {secret.partition("-")[0] for secret in household.secrets[1:]} == {"bob"}
+    upstream.always(Plan(status=429, message="slow down", headers=(("Retry-After", "100"),)))
+    status, _ = ask(household)
+    assert status == 429
+    status, text = ask(household)
+    assert (status, "model_cooldown" in text) == (429, True)
+    seconds = json.loads(text)["error"]["reset_seconds"]
+    assert 80 <= seconds <= 100
+
+
+@RENEWING
+def test_a_login_that_is_over(move: Move, upstream: FakeUpstream, tokens: Tokens, kind: Kind) -> None:
+    """Its refresh token was revoked: marked, and others are used."""
+    tokens.revoked = {"ann"}
+    household = move(kind, ann=PAST, bob=FAR)
+    refused = {"gemini-cli": 0, "antigravity": 0}.get(kind.provider, 1)  # one whose token is not even sent
+    upstream.plan(*[Plan(status=401, message="expired")] * refused)
+    assert ask(household) == (200, TEXT)
+    assert {secret.partition("-")[0] for secret in household.secrets[refused:]} == {"bob"}
+    for _ in range(3):
+        assert ask(household) == (200, TEXT)
+    assert tokens.renewed == {}
+    state = json.loads(eventually(lambda: _saved(household), "the state is saved", seconds=5))
+    assert "log in again" in state["credentials"]["ann.json"]["refresh_error"]
+    assert household.read("ann")["refresh_token" if kind.provider != "gemini-cli" else "token"]
+
+
+def _saved(household: Household) -> str:
+    path = household.auths / ".cliproxy-state"
+    text = path.read_text() if path.exists() else ""
+    return text if "log in again" in text else ""
