@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any
 
 import click
@@ -26,7 +27,9 @@ from cliproxy.providers.tokens.client import Fetcher
 
 _OPENERS = ("xdg-open", "x-www-browser", "www-browser", "firefox", "chromium", "google-chrome")
 _WHO_AM_I = ("https://api.ipify.org", "https://ifconfig.me/ip", "https://icanhazip.com", "https://ipinfo.io/ip")
+_LOOKUP_SECONDS = 2.0
 _RULER = "=" * 80
+_LONGEST_WAIT = 10 * 365 * 86400.0
 
 END = object()
 """The end of input."""
@@ -154,12 +157,8 @@ def own_address(http: Fetcher | None) -> str:
     """The address under which this machine may be reached; never fails. ``http`` None: ask nobody outside."""
     for url in _WHO_AM_I if http is not None else ():
         assert http is not None
-        try:
-            reply = http.fetch(Outgoing(url, {}, None, TimeLimits(2.0, 2.0), method="GET"))
-        except CliproxyError:
-            continue
-        if address := reply.body.decode("ascii", "replace").strip():
-            return address[:64]
+        if found := _asked(http, url):
+            return found
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.connect(("8.8.8.8", 80))  # sends nothing
@@ -168,11 +167,29 @@ def own_address(http: Fetcher | None) -> str:
         return "127.0.0.1"
 
 
+def _asked(http: Fetcher, url: str) -> str:
+    """The address that a service names; empty when it does not within two seconds, connecting included."""
+    found: list[str] = []
+
+    def ask() -> None:
+        limits = TimeLimits(_LOOKUP_SECONDS, _LOOKUP_SECONDS)
+        try:
+            reply = http.fetch(Outgoing(url, {}, None, limits, method="GET", direct=True))
+            found.append(str(ip_address(reply.body.decode("ascii", "replace").strip())))
+        except (CliproxyError, ValueError):
+            return
+
+    asking = threading.Thread(target=ask, name="own-address", daemon=True)
+    asking.start()
+    asking.join(_LOOKUP_SECONDS)
+    return found[0] if found else ""
+
+
 class Countdown:
-    """A deadline."""
+    """A deadline; one in many years for "never", which no lock can wait for."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._end = clock, clock() + seconds
+        self._clock, self._end = clock, clock() + min(seconds, _LONGEST_WAIT)
 
     @property
     def left(self) -> float:

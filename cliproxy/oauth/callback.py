@@ -145,17 +145,22 @@ class CallbackListener:
         with self._quiet:
             self._busy += 1
 
-    def leave(self, page: Page | None) -> None:
-        """A request has been answered with ``page``."""
+    def leave(self) -> None:
+        """A request has been answered."""
         with self._quiet:
             self._busy -= 1
-            self._page_due = page is not None and page.location == "/success"
             self._quiet.notify_all()
+
+    def _expect_page(self, due: bool) -> None:
+        """A browser is sent on to /success, or has got there."""
+        with self._quiet:
+            self._page_due = due
 
     def handle(self, method: str, target: str) -> tuple[Page, Callback | None]:
         """(the answer to one request, the callback in it)."""
         parts = urlsplit(target)
         if parts.path == "/success" and self._app.fixed_redirect:
+            self._expect_page(False)
             return Page(200, success_page(self._app, parse_qs(parts.query))), None
         if parts.path != self._app.redirect_path:
             return Page(404, "not found", kind="text/plain"), None
@@ -167,7 +172,9 @@ class CallbackListener:
             return query.get(name, [""])[0].strip()
 
         callback = Callback(value("code"), value("state"), value("error"), value("error_description"))
-        return page_of(self._app, callback), callback
+        page = page_of(self._app, callback)
+        self._expect_page(page.location == "/success")
+        return page, callback
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -179,14 +186,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _respond(self) -> None:
         self.owner.enter()
-        page: Page | None = None
+        callback: Callback | None = None
         try:
             page, callback = self.owner.handle(self.command, self.path)
             self._send(page)
-            if callback is not None:
-                self.owner.took(callback)
         finally:
-            self.owner.leave(page)
+            if callback is not None:  # also when the browser did not wait for its page
+                self.owner.took(callback)
+            self.owner.leave()
 
     def _send(self, page: Page) -> None:
         data = page.body.encode()
@@ -212,7 +219,7 @@ def _server(port: int, handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPSe
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
-        allow_reuse_address = False
+        allow_reuse_address = True  # a second login straight after the first finds the port free
 
         def handle_error(self, request: Any, client_address: Any) -> None:
             """A browser that hangs up is no reason for a traceback."""

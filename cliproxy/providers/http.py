@@ -38,7 +38,7 @@ _STALE = (RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One upstream request. ``proxy_url`` is the credential's own proxy, empty = the global one."""
+    """One upstream request. ``proxy_url`` is the credential's own proxy, empty = the global one; ``direct`` = none."""
 
     url: str
     headers: Mapping[str, str]
@@ -46,6 +46,7 @@ class Outgoing:
     limits: TimeLimits
     proxy_url: str = ""
     method: str = "POST"
+    direct: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,10 @@ class HttpClient:
     def transport(self, proxy_url: str, url: str) -> Transport:
         """The connections to use for ``url`` by a credential with ``proxy_url`` (config.md 22.1)."""
         proxy = self._usable(proxy_url) or self._usable(self._settings().proxy_url) or self._environment_proxy(url)
+        return self._through(proxy)
+
+    def _through(self, proxy: str) -> Transport:
+        """The connections through a proxy, empty = none."""
         transport = self._transports.get(proxy)
         if transport is None:
             if len(self._transports) >= _MAX_TRANSPORTS:
@@ -118,7 +123,7 @@ class HttpClient:
 
     def _exchange(self, request: Outgoing) -> BaseHTTPResponse:
         try:
-            transport = self.transport(request.proxy_url, request.url)
+            transport = self._through("") if request.direct else self.transport(request.proxy_url, request.url)
             made, idle = transport.connections_made(request.url), transport.idle_seconds(request.url)
         except ValueError as error:
             raise UpstreamTransport(f"not a usable address: {_place(request.url)}: {error}") from error

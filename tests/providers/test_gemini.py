@@ -180,12 +180,6 @@ def test_vertex_urls(vertex: VertexProvider, http: FakeHttp) -> None:
     assert http.last.url == "https://v.example/v1/publishers/google/models/m:countTokens"
 
 
-def test_vertex_without_a_secret(vertex: VertexProvider) -> None:
-    with pytest.raises(UpstreamStatus, match="neither an API key nor an access token") as caught:
-        vertex.execute(Credential("v.json", "vertex"), call("gemini", BODY), "m")
-    assert caught.value.status == 401
-
-
 @pytest.mark.parametrize(
     ("body", "prompt"),
     [
