@@ -20,6 +20,7 @@ from cliproxy.errors import LoginError, UpstreamError, UpstreamStatus
 from cliproxy.oauth.flow import TokenFile
 from cliproxy.oauth.gemini import GoogleSession, token_file
 from cliproxy.oauth.gemini_choice import Person, Project, candidates, decide, is_free_user, select
+from cliproxy.providers.headers import GOOGLE_NODE
 from cliproxy.providers.tokens.client import text_of
 
 log = logging.getLogger(__name__)
@@ -34,14 +35,8 @@ PAUSE = 5.0
 """Seconds between two of them."""
 
 _SERVICE = "cloudaicompanion.googleapis.com"
-_AGENT = "google-api-nodejs-client/9.15.1"
 _METADATA = {"ideType": "IDE_UNSPECIFIED", "platform": "PLATFORM_UNSPECIFIED", "pluginType": "GEMINI"}
-_HEADERS = {
-    "User-Agent": _AGENT,
-    "X-Goog-Api-Client": "gl-node/22.17.0",
-    "Client-Metadata": ",".join(f"{key}={value}" for key, value in _METADATA.items()),
-}
-_CHECK_HEADERS = {"Content-Type": "application/json", "User-Agent": _AGENT}
+_CHECK_HEADERS = {"Content-Type": "application/json", "User-Agent": GOOGLE_NODE["User-Agent"]}
 _FALLBACK_TIER = "legacy-tier"
 _MAX_PAGES = 200
 _MAX_WORDS = 8192
@@ -212,7 +207,7 @@ def _onboarded(session: GoogleSession, project: str, tier: str, pace: Pace) -> s
 
 def _code_assist(session: GoogleSession, method: str, body: Mapping[str, Any], step: str) -> dict[str, Any]:
     with _step(step, "onboarding_failed"):
-        return session.post(f"{CODE_ASSIST}/v1internal:{method}", body, _HEADERS)
+        return session.post(f"{CODE_ASSIST}/v1internal:{method}", body, GOOGLE_NODE)
 
 
 @contextmanager

@@ -56,6 +56,7 @@ def credential_of(path: Path, content: Mapping[str, Any], settings: Settings) ->
         attributes["excluded_models_hash"] = digest
     if priority := _priority(content.get("priority")):
         attributes["priority"] = priority
+    attributes.update(_headers(content.get("headers")))
     email, proxy = content.get("email"), content.get("proxy_url")
     record = Credential(
         id=path.name,
@@ -69,6 +70,12 @@ def credential_of(path: Path, content: Mapping[str, Any], settings: Settings) ->
         metadata=content,
     )
     return as_parent(record)
+
+
+def _headers(value: object) -> dict[str, str]:
+    """Headers of the file's own (design D22), as attributes."""
+    pairs = value.items() if isinstance(value, dict) else ()
+    return {f"header:{name}": text for name, text in pairs if isinstance(text, str) and name.strip()}
 
 
 def _priority(value: object) -> str:

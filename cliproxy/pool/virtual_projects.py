@@ -66,7 +66,7 @@ def as_stored(credential: Credential) -> Credential:
 
 
 def _attributes(parent: Credential) -> dict[str, str]:
-    kept = {key: value for key, value in parent.attributes.items() if key in _KEPT}
+    kept = {key: value for key, value in parent.attributes.items() if key in _KEPT or key.startswith("header:")}
     found = {**kept, "runtime_only": "true", "gemini_virtual_parent": parent.id}
     return {**found, "login_hash": digest} if (digest := _login(parent.metadata)) else found
 

@@ -28,6 +28,7 @@ from cliproxy.providers.calls import (
 from cliproxy.providers.credential import Credential
 from cliproxy.providers.gemini import count_body
 from cliproxy.providers.google_delay import with_google_delay
+from cliproxy.providers.headers import ANTIGRAVITY_USER_AGENT
 from cliproxy.providers.http import HttpClient
 from cliproxy.providers.pipeline import Pipeline, Prepared
 from cliproxy.providers.tokens import antigravity as login
@@ -204,7 +205,7 @@ def _headers(credential: Credential, accept: str) -> dict[str, str]:
     headers = {
         "Content-Type": _JSON,
         "Authorization": f"Bearer {text_of(credential.metadata, 'access_token')}",
-        "User-Agent": agent or login.USER_AGENT,
+        "User-Agent": agent or ANTIGRAVITY_USER_AGENT,
         **({"Accept": accept} if accept else {}),
         "Accept-Encoding": "gzip",
     }

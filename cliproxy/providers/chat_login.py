@@ -6,16 +6,13 @@ They resemble ``openai_compat.py`` but think before the payload rules, know no c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from cliproxy.providers.base import Answer, AnswerStream, Call
-from cliproxy.providers.calls import HttpProvider, SettingsGetter, base_name, identity, no_compact, with_custom
+from cliproxy.providers.calls import base_name, identity, no_compact, with_custom
 from cliproxy.providers.credential import Credential
-from cliproxy.providers.http import HttpClient
-from cliproxy.providers.pipeline import Pipeline, Prepared
-from cliproxy.providers.tokens.apps import OAuthApp, app_of
-from cliproxy.providers.tokens.client import TokenClient
+from cliproxy.providers.pipeline import Prepared
+from cliproxy.providers.renewing import RenewingProvider
 from cliproxy.translation.chat import passthrough
 from cliproxy.translation.edits import Body, put
 from cliproxy.translation.formats import OPENAI
@@ -24,23 +21,14 @@ from cliproxy.translation.token_count import count_chat
 _USAGE = ("stream_options", "include_usage")
 
 
-class ChatLoginProvider(HttpProvider):
-    """Base of both. A subclass says where, with which secret and headers, and how its tokens are renewed.
-
-    ``environment`` is where a client secret may be (oauth-login.md 1.1).
-    """
+class ChatLoginProvider(RenewingProvider):
+    """Base of both. A subclass says where, with which secret and headers, and how its tokens are renewed."""
 
     upstream_format = OPENAI
     thinking_format: str
     """The format of its thinking (providers.md 1.2)."""
     identification: Mapping[str, str]
     """Headers that the API checks."""
-
-    def __init__(
-        self, http: HttpClient, settings: SettingsGetter, pipeline: Pipeline, environment: Mapping[str, str]
-    ) -> None:
-        super().__init__(http, settings, pipeline)
-        self._environment = environment
 
     def base(self, credential: Credential) -> str:
         """The address before ``/chat/completions``, without a slash at its end."""
@@ -55,13 +43,6 @@ class ChatLoginProvider(HttpProvider):
 
     def streamable(self, body: Body) -> Body:
         """A body for a stream, with what this upstream needs then."""
-        raise NotImplementedError
-
-    def renewed(self, client: TokenClient, app: OAuthApp, metadata: Mapping[str, Any]) -> dict[str, Any]:
-        """The metadata with new tokens; equal to what it was when there is nothing to renew.
-
-        :raises UpstreamError: it failed.
-        """
         raise NotImplementedError
 
     def execute(self, credential: Credential, call: Call, model: str) -> Answer:
@@ -88,17 +69,6 @@ class ChatLoginProvider(HttpProvider):
         prepared = self._pipeline.translate(call, OPENAI, model, stream=False)
         prepared = self._pipeline.think(prepared, call, model, self.key, self.thinking_format)
         return Answer(self._pipeline.count(call, count_chat(prepared.body, sent)), sent)
-
-    def refresh(self, credential: Credential) -> Credential:
-        """The credential with new tokens; itself when there is nothing to renew.
-
-        :raises RefreshRejected: the login is over.
-        :raises UpstreamError: it failed this time.
-        """
-        client = TokenClient(self._http, credential.proxy_url)
-        app = app_of(self.key, self._settings(), self._environment)
-        metadata = self.renewed(client, app, credential.metadata)
-        return credential if metadata == credential.metadata else replace(credential, metadata=metadata)
 
     def _prepared(self, call: Call, model: str, *, stream: bool) -> Prepared:
         prepared = self._pipeline.translate(call, OPENAI, model, stream=stream)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,21 +10,13 @@ from cliproxy import __version__
 from cliproxy.providers import cache_control
 from cliproxy.providers import claude_edits as request_edits
 from cliproxy.providers.base import Answer, AnswerStream, Call
-from cliproxy.providers.calls import (
-    HttpProvider,
-    SettingsGetter,
-    base_name,
-    ensure,
-    identity,
-    no_compact,
-    with_custom,
-)
+from cliproxy.providers.calls import base_name, ensure, identity, no_compact, with_custom
 from cliproxy.providers.credential import Credential
-from cliproxy.providers.http import HttpClient
-from cliproxy.providers.pipeline import Pipeline, Prepared
+from cliproxy.providers.pipeline import Prepared
+from cliproxy.providers.renewing import RenewingProvider
 from cliproxy.providers.tokens import claude as tokens
-from cliproxy.providers.tokens.apps import app_of
-from cliproxy.providers.tokens.client import TokenClient, text_of
+from cliproxy.providers.tokens.apps import OAuthApp
+from cliproxy.providers.tokens.client import TokenClient
 from cliproxy.translation.claude import passthrough
 from cliproxy.translation.claude.answer_decoder import ungzipped
 from cliproxy.translation.draft import Edit
@@ -44,24 +34,11 @@ _ENCODINGS = "gzip, deflate, br, zstd"
 _FORWARDED = ("anthropic-dangerous-direct-browser-access", "x-app")
 
 
-class ClaudeProvider(HttpProvider):
-    """Anthropic's endpoint, or the one of the credential's ``base_url``.
-
-    ``environment`` is that of ``app_of``, for renewing tokens.
-    """
+class ClaudeProvider(RenewingProvider):
+    """Anthropic's endpoint, or the one of the credential's ``base_url``."""
 
     key = "claude"
     upstream_format = CLAUDE
-
-    def __init__(
-        self,
-        http: HttpClient,
-        settings: SettingsGetter,
-        pipeline: Pipeline,
-        environment: Mapping[str, str] = os.environ,
-    ) -> None:
-        super().__init__(http, settings, pipeline)
-        self._environment = environment
 
     def execute(self, credential: Credential, call: Call, model: str) -> Answer:
         """One message. For clients of other formats the upstream streams, and the answer is put together (11.4)."""
@@ -101,17 +78,9 @@ class ClaudeProvider(HttpProvider):
             return Answer(data, sent)
         return Answer(self._pipeline.count(call, tokens), sent)
 
-    def refresh(self, credential: Credential) -> Credential:
-        """The login with new tokens; a key, or a login without a refresh token, as it is (11.6).
-
-        :raises RefreshRejected: the login is over.
-        :raises UpstreamError: it failed this time.
-        """
-        if credential.attributes.get("api_key") or not text_of(credential.metadata, "refresh_token"):
-            return credential
-        client = TokenClient(self._http, credential.proxy_url)
-        app = app_of(self.key, self._settings(), self._environment)
-        return replace(credential, metadata=tokens.refreshed(client, app, credential.metadata))
+    def renewed(self, client: TokenClient, app: OAuthApp, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        """With the refresh token (11.6)."""
+        return tokens.refreshed(client, app, metadata)
 
     def _prepared(self, credential: Credential, call: Call, model: str, *, stream: bool) -> Prepared:
         """The steps in the order of 11.4; for a Claude client mostly only the model's name changes."""

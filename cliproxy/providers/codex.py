@@ -7,18 +7,19 @@ import os
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
+from typing import Any
 
 from cliproxy.errors import RequestError, UpstreamStatus
 from cliproxy.providers import headers as identification
 from cliproxy.providers.base import Answer, AnswerStream, Call
-from cliproxy.providers.calls import HttpProvider, SettingsGetter, base_name, ensure, identity, with_custom
+from cliproxy.providers.calls import SettingsGetter, base_name, ensure, identity, with_custom
 from cliproxy.providers.codex_cache import PromptCacheIds
 from cliproxy.providers.credential import Credential
 from cliproxy.providers.http import HttpClient
 from cliproxy.providers.pipeline import Pipeline, Prepared
+from cliproxy.providers.renewing import RenewingProvider
 from cliproxy.providers.tokens import codex as tokens
-from cliproxy.providers.tokens.apps import app_of
+from cliproxy.providers.tokens.apps import OAuthApp
 from cliproxy.providers.tokens.client import TokenClient, text_of
 from cliproxy.translation import usage
 from cliproxy.translation.draft import Draft
@@ -38,11 +39,8 @@ _SSE, _JSON = "text/event-stream", "application/json"
 _REFUSED = ("previous_response_id", "prompt_cache_retention", "safety_identifier")
 
 
-class CodexProvider(HttpProvider):
-    """The upstream always streams; a client that does not gets the completed response object.
-
-    ``environment`` is that of ``app_of``, for renewing tokens.
-    """
+class CodexProvider(RenewingProvider):
+    """The upstream always streams; a client that does not gets the completed response object."""
 
     key = "codex"
     upstream_format = CODEX
@@ -54,8 +52,7 @@ class CodexProvider(HttpProvider):
         pipeline: Pipeline,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
-        super().__init__(http, settings, pipeline)
-        self._environment = environment
+        super().__init__(http, settings, pipeline, environment)
         self._cache_ids = PromptCacheIds(time.monotonic)
 
     def execute(self, credential: Credential, call: Call, model: str) -> Answer:
@@ -92,17 +89,9 @@ class CodexProvider(HttpProvider):
         sent = base_name(model)
         return Answer(self._pipeline.count(call, count_codex(prepared.body, sent)), sent)
 
-    def refresh(self, credential: Credential) -> Credential:
-        """The login with new tokens; a key, or a login without a refresh token, as it is (12.4).
-
-        :raises RefreshRejected: the login is over.
-        :raises UpstreamError: it failed this time.
-        """
-        if credential.attributes.get("api_key") or not text_of(credential.metadata, "refresh_token"):
-            return credential
-        client = TokenClient(self._http, credential.proxy_url)
-        app = app_of(self.key, self._settings(), self._environment)
-        return replace(credential, metadata=tokens.refreshed(client, app, credential.metadata))
+    def renewed(self, client: TokenClient, app: OAuthApp, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        """With the refresh token (12.4)."""
+        return tokens.refreshed(client, app, metadata)
 
     def _prepared(self, call: Call, model: str) -> tuple[Prepared, str]:
         """(the call with all steps of 12.2 done, its prompt-cache id)."""

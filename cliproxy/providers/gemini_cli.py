@@ -12,11 +12,20 @@ from typing import Any, TypeVar
 from cliproxy.errors import UpstreamError, UpstreamStatus
 from cliproxy.providers import image_ratio
 from cliproxy.providers.base import Answer, AnswerStream, Call, TokenKeeper, Transform
-from cliproxy.providers.calls import HttpProvider, SettingsGetter, base_name, ensure, no_compact
+from cliproxy.providers.calls import (
+    HttpProvider,
+    SettingsGetter,
+    base_name,
+    ensure,
+    identity,
+    no_compact,
+    with_custom,
+)
 from cliproxy.providers.credential import Credential
 from cliproxy.providers.gemini import count_body
 from cliproxy.providers.gemini_cli_token import client_of, overlaid, owner_of, project_of, token_of
 from cliproxy.providers.google_delay import google_delay
+from cliproxy.providers.headers import GOOGLE_NODE
 from cliproxy.providers.http import HttpClient, Reply
 from cliproxy.providers.pipeline import Pipeline, Prepared
 from cliproxy.providers.tokens import google
@@ -31,11 +40,6 @@ T = TypeVar("T")
 BASE = "https://cloudcode-pa.googleapis.com"
 PREVIEWS: Mapping[str, tuple[str, ...]] = {"gemini-2.5-pro": (), "gemini-2.5-flash": (), "gemini-2.5-flash-lite": ()}
 """Models to try in turn when one has no quota left. None of them has a preview at present."""
-
-USER_AGENT = "google-api-nodejs-client/9.15.1"
-API_CLIENT = "gl-node/22.17.0"
-CLIENT_METADATA = "ideType=IDE_UNSPECIFIED,platform=PLATFORM_UNSPECIFIED,pluginType=GEMINI"
-"""What the API checks, where the client does not say it itself (design D22)."""
 
 _NOT_COUNTED = (("project",), ("model",), ("request", "safetySettings"), ("request", "safety_settings"))
 
@@ -166,15 +170,15 @@ class GeminiCliProvider(HttpProvider):
         return self._pipeline.think(prepared, call, model, self.key, GEMINI_CLI)
 
     def _headers(self, credential: Credential, call: Call, *, stream: bool = False) -> dict[str, str]:
-        return {
+        headers = {
             "Content-Type": "application/json",
             "Authorization": f"Bearer {self.access_token(credential)}",
-            "User-Agent": ensure(call, "user-agent", USER_AGENT),
-            "X-Goog-Api-Client": ensure(call, "x-goog-api-client", API_CLIENT),
-            "Client-Metadata": ensure(call, "client-metadata", CLIENT_METADATA),
+            **{name: ensure(call, name, value) for name, value in GOOGLE_NODE.items()},
             "Accept": "text/event-stream" if stream else "application/json",
-            "Accept-Encoding": "identity" if stream else "gzip",
+            "Accept-Encoding": "gzip",
         }
+        headers = with_custom(headers, credential)
+        return identity(headers) if stream else headers
 
 
 def _url(action: str, alt: str = "") -> str:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from cliproxy.errors import UpstreamStatus
+from cliproxy.providers import headers
 from cliproxy.providers.chat_login import ChatLoginProvider, function_tool
 from cliproxy.providers.credential import Credential
 from cliproxy.providers.tokens import iflow as tokens
@@ -28,7 +29,7 @@ class IflowProvider(ChatLoginProvider):
 
     key = "iflow"
     thinking_format = fields.IFLOW
-    identification = MappingProxyType({"User-Agent": "iFlow-Cli"})
+    identification = MappingProxyType({"User-Agent": headers.IFLOW_USER_AGENT})
 
     def base(self, credential: Credential) -> str:
         """The configured one, else that of the auth file, else the usual one."""

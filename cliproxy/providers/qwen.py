@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from cliproxy.errors import UpstreamStatus
+from cliproxy.providers import headers
 from cliproxy.providers.chat_login import ChatLoginProvider, asking_for_usage, function_tool
 from cliproxy.providers.credential import Credential
 from cliproxy.providers.tokens import qwen as tokens
@@ -29,13 +29,7 @@ class QwenProvider(ChatLoginProvider):
 
     key = "qwen"
     thinking_format = OPENAI
-    identification = MappingProxyType(
-        {
-            "User-Agent": "google-api-nodejs-client/9.15.1",
-            "X-Goog-Api-Client": "gl-node/22.17.0",
-            "Client-Metadata": "ideType=IDE_UNSPECIFIED,platform=PLATFORM_UNSPECIFIED,pluginType=GEMINI",
-        }
-    )
+    identification = headers.GOOGLE_NODE
 
     def base(self, credential: Credential) -> str:
         """That of the login, else the configured one, else the usual one."""

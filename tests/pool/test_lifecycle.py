@@ -337,6 +337,17 @@ def test_a_priority_in_a_file(kept: Kept) -> None:
     assert [entry.priority for entry in found if entry is not None] == [3, 4, -2, 0, 0, 0, 0, 0]
 
 
+def test_headers_in_a_file(kept: Kept) -> None:
+    """They override what goes out for everybody (design D22); a project of several has them too."""
+    kept.write("h.json", type="gemini", project_id="a,b", headers={"User-Agent": "mine", "X-N": 5, " ": "x"})
+    kept.source.load()
+    for name in ("h.json", "h.json::a"):
+        entry = kept.bench.pool.get(name)
+        assert entry is not None
+        own = {key: value for key, value in entry.credential.attributes.items() if key.startswith("header:")}
+        assert own == {"header:User-Agent": "mine"}
+
+
 def test_what_a_killed_process_left_is_removed(kept: Kept) -> None:
     left = [kept.auths / ".claude.json.abcd1234.tmp", kept.auths / "sub" / ".x.json.abcd_234.tmp"]
     (kept.auths / "sub").mkdir()

@@ -315,10 +315,13 @@ def test_aspect_ratio(provider: GeminiCliProvider, google: Google, counting: boo
 def test_what_the_client_says_about_itself_wins(provider: GeminiCliProvider, google: Google) -> None:
     google.body = ANSWER
     told = {"user-agent": "GeminiCLI/1.0", "x-goog-api-client": " ", "client-metadata": "mine", "x-other": "1"}
-    own = replace(login(), attributes={"header:X-Mine": "1", "header:Authorization": "no"})
-    provider.execute(own, call("gemini", HELLO, headers=told), "m")
+    provider.execute(login(), call("gemini", HELLO, headers=told), "m")
     expected = {**headers("application/json", "gzip"), "User-Agent": "GeminiCLI/1.0", "Client-Metadata": "mine"}
     assert google.last.headers == expected
+    own = replace(login(), attributes={"header:X-Mine": "1", "header:client-metadata": "its own"})
+    provider.execute(own, call("gemini", HELLO, headers=told), "m")  # the account's last of all (design D22)
+    del expected["Client-Metadata"]
+    assert google.last.headers == {**expected, "X-Mine": "1", "client-metadata": "its own"}
 
 
 def test_the_credentials_proxy_and_limits_go_along(provider: GeminiCliProvider, google: Google, live: Live) -> None:

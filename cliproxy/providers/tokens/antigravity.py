@@ -10,6 +10,7 @@ from typing import Any
 
 from cliproxy.errors import RefreshRejected, UpstreamError, UpstreamStatus
 from cliproxy.providers.google_delay import with_google_delay
+from cliproxy.providers.headers import ANTIGRAVITY_USER_AGENT
 from cliproxy.providers.token_times import parse_time
 from cliproxy.providers.tokens import google
 from cliproxy.providers.tokens.apps import OAuthApp
@@ -18,8 +19,6 @@ from cliproxy.providers.tokens.times import rfc3339
 
 log = logging.getLogger(__name__)
 
-USER_AGENT = "antigravity/1.104.0 darwin/arm64"
-"""What the model endpoints and the renewal want to see."""
 CODE_ASSIST = "https://cloudcode-pa.googleapis.com"
 """Where accounts get their project."""
 
@@ -149,7 +148,7 @@ def _renewed(client: TokenClient, app: OAuthApp, refresh_token: str) -> dict[str
         "refresh_token": refresh_token,
     }  # fmt: skip
     try:
-        answer = client.form(app.token_url, form, {"User-Agent": USER_AGENT})
+        answer = client.form(app.token_url, form, {"User-Agent": ANTIGRAVITY_USER_AGENT})
     except UpstreamStatus as error:
         raise refused(with_google_delay(error)) from error
     if not text_of(answer, "access_token"):

@@ -8,7 +8,7 @@ from typing import Any
 
 from cliproxy.errors import LoginError, UpstreamError, UpstreamStatus
 from cliproxy.providers.tokens.apps import OAuthApp
-from cliproxy.providers.tokens.client import TokenClient, refused, seconds_of, text_of
+from cliproxy.providers.tokens.client import TokenClient, login_step, refused, seconds_of, text_of
 from cliproxy.providers.tokens.times import rfc3339
 
 
@@ -24,13 +24,8 @@ def exchange(
         "code": code, "state": other_state or state, "grant_type": "authorization_code", "client_id": app.client_id,
         "redirect_uri": redirect_uri, "code_verifier": verifier,
     }  # fmt: skip
-    try:
+    with login_step("token exchange failed", "code_exchange_failed"):
         answer = client.json(app.token_url, body)
-    except UpstreamStatus as error:
-        text = f"token exchange failed with status {error.status}: {error.text}"
-        raise LoginError(text, code="code_exchange_failed") from error
-    except UpstreamError as error:
-        raise LoginError(f"token exchange failed: {error.text}", code="code_exchange_failed") from error
     fields = {"id_token": "", **_fields(answer, time.time())}
     if not fields["access_token"]:
         raise LoginError("token exchange failed: the answer has no access token", code="code_exchange_failed")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
 import orjson
 
 from cliproxy.config.settings import TimeLimits
-from cliproxy.errors import RefreshRejected, UpstreamError, UpstreamStatus
+from cliproxy.errors import LoginError, RefreshRejected, UpstreamError, UpstreamStatus
 from cliproxy.providers.http import Outgoing, Reply
 
 _LIMITS = TimeLimits(first_byte=30.0, idle=30.0)
 _FORM = "application/x-www-form-urlencoded"
 _JSON = "application/json"
+_QUOTED = 8192
 
 _FINAL = (
     "invalid_grant", "refresh_token_reused", "refresh_token_expired", "refresh_token_invalidated", "token_revoked",
@@ -68,6 +70,17 @@ class TokenClient:
         if not isinstance(content, dict):
             raise UpstreamError(f"the answer of {_place(url)} is not a JSON object")
         return content
+
+
+@contextmanager
+def login_step(what: str, code: str) -> Iterator[None]:
+    """Failures of the calls inside as a ``LoginError`` of this code; ``what`` says which step failed."""
+    try:
+        yield
+    except UpstreamStatus as error:
+        raise LoginError(f"{what} with status {error.status}: {error.text[:_QUOTED]}", code=code) from error
+    except UpstreamError as error:
+        raise LoginError(f"{what}: {error.text}", code=code) from error
 
 
 def refused(error: UpstreamStatus) -> UpstreamError:

@@ -21,7 +21,7 @@ from cliproxy.errors import (
     UpstreamStatus,
 )
 from cliproxy.providers.tokens.apps import OAuthApp
-from cliproxy.providers.tokens.client import TokenClient, refused, seconds_of, text_of
+from cliproxy.providers.tokens.client import TokenClient, login_step, refused, seconds_of, text_of
 from cliproxy.providers.tokens.times import rfc3339
 
 log = logging.getLogger(__name__)
@@ -78,13 +78,8 @@ def exchange(client: TokenClient, app: OAuthApp, *, code: str, redirect_uri: str
         "grant_type": "authorization_code", "client_id": app.client_id, "code": code, "redirect_uri": redirect_uri,
         "code_verifier": verifier,
     }  # fmt: skip
-    try:
+    with login_step("token exchange failed", "code_exchange_failed"):
         answer = client.form(app.token_url, form)
-    except UpstreamStatus as error:
-        text = f"token exchange failed with status {error.status}: {error.text}"
-        raise LoginError(text, code="code_exchange_failed") from error
-    except UpstreamError as error:
-        raise LoginError(f"token exchange failed: {error.text}", code="code_exchange_failed") from error
     fields = _fields(answer, time.time())
     if not fields["access_token"]:
         raise LoginError("token exchange failed: the answer has no access token", code="code_exchange_failed")

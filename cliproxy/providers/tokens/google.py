@@ -6,7 +6,7 @@ from typing import Any
 
 from cliproxy.errors import LoginError, UpstreamError, UpstreamStatus
 from cliproxy.providers.tokens.apps import OAuthApp
-from cliproxy.providers.tokens.client import TokenClient, refused, text_of
+from cliproxy.providers.tokens.client import TokenClient, login_step, refused, text_of
 
 
 def exchange(client: TokenClient, app: OAuthApp, *, code: str, redirect_uri: str) -> dict[str, Any]:
@@ -18,13 +18,8 @@ def exchange(client: TokenClient, app: OAuthApp, *, code: str, redirect_uri: str
         "grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri, "client_id": app.client_id,
         "client_secret": app.secret,
     }  # fmt: skip
-    try:
+    with login_step("token exchange failed", "code_exchange_failed"):
         answer = client.form(app.token_url, form)
-    except UpstreamStatus as error:
-        text = f"token exchange failed with status {error.status}: {error.text[:8192]}"
-        raise LoginError(text, code="code_exchange_failed") from error
-    except UpstreamError as error:
-        raise LoginError(f"token exchange failed: {error.text}", code="code_exchange_failed") from error
     if not text_of(answer, "access_token"):
         words = text_of(answer, "error_description") or text_of(answer, "error") or "the answer has no access token"
         raise LoginError(f"token exchange failed: {words}", code="code_exchange_failed")
@@ -58,13 +53,8 @@ def user_email(client: TokenClient, app: OAuthApp, access_token: str) -> str:
     :raises LoginError: it cannot be found out; the file would have no usable name.
     """
     headers = {"Authorization": f"Bearer {access_token}", "Content-Type": "application/json"}
-    try:
+    with login_step("get user info request failed", "user_info_failed"):
         answer = client.get(app.user_info_url, headers)
-    except UpstreamStatus as error:
-        text = f"get user info request failed with status {error.status}: {error.text}"
-        raise LoginError(text, code="user_info_failed") from error
-    except UpstreamError as error:
-        raise LoginError(f"get user info request failed: {error.text}", code="user_info_failed") from error
     if not (email := text_of(answer, "email")):
         raise LoginError("the account has no e-mail address", code="user_info_failed")
     return email

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from cliproxy.errors import LoginError, RefreshRejected, UpstreamError, UpstreamStatus
 from cliproxy.providers.token_times import parse_time
 from cliproxy.providers.tokens.apps import OAuthApp
-from cliproxy.providers.tokens.client import TokenClient, refused, seconds_of, text_of
+from cliproxy.providers.tokens.client import TokenClient, login_step, refused, seconds_of, text_of
 from cliproxy.providers.tokens.times import rfc3339
 
 log = logging.getLogger(__name__)
@@ -36,18 +36,10 @@ def exchange(client: TokenClient, app: OAuthApp, *, code: str, redirect_uri: str
     :raises LoginError: an endpoint refused, or the account has no key or no name.
     """
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
-    try:
+    with login_step("iflow auth: token exchange failed", "code_exchange_failed"):
         answer = _tokens(client, app, form, app.secret)
-    except UpstreamError as error:
-        status = f" with status {error.status}" if isinstance(error, UpstreamStatus) else ""
-        text = f"iflow auth: token exchange failed{status}: {error.text}"
-        raise LoginError(text, code="code_exchange_failed") from error
-    try:
+    with login_step("iflow auth: get user info request failed", "user_info_failed"):
         key, account = _account(client, app, text_of(answer, "access_token"))
-    except UpstreamError as error:
-        status = f" with status {error.status}" if isinstance(error, UpstreamStatus) else ""
-        text = f"iflow auth: get user info request failed{status}: {error.text}"
-        raise LoginError(text, code="user_info_failed") from error
     if not account:
         raise LoginError("iflow auth: the account has neither e-mail address nor phone", code="missing_account")
     return _fields(answer, key, account, time.time())
