@@ -9,7 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from end_to_end.accounts import FAR, KINDS, PAST, VERTEX, Account, Household, Kind, Tokens
+from end_to_end import sse
+from end_to_end.accounts import (
+    ANTIGRAVITY,
+    FAR,
+    GEMINI,
+    KINDS,
+    PAST,
+    VERTEX,
+    Account,
+    Household,
+    Kind,
+    Tokens,
+)
 from end_to_end.families import PROTOCOLS
 from upstream.plan import Plan
 from upstream.server import FakeUpstream
@@ -122,6 +134,67 @@ def test_out_of_quota(move: Move, upstream: FakeUpstream, kind: Kind) -> None:
     assert (status, "model_cooldown" in text) == (429, True)
     seconds = json.loads(text)["error"]["reset_seconds"]
     assert 80 <= seconds <= 100
+
+
+GOOGLE = pytest.mark.parametrize("kind", [GEMINI, ANTIGRAVITY], ids=repr)
+
+
+def limited(seconds: str) -> Plan:
+    """As Google says that a quota is used up: the delay is in the body."""
+    detail = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": seconds}
+    error = {"code": 429, "message": "exhausted", "status": "RESOURCE_EXHAUSTED", "details": [detail]}
+    return Plan(status=429, body=json.dumps({"error": error}).encode())
+
+
+@GOOGLE
+def test_googles_delay(move: Move, upstream: FakeUpstream, kind: Kind) -> None:
+    household = move(kind, ann=FAR)
+    upstream.always(limited("123.4s"))
+    assert ask(household)[0] == 429
+    upstream.always(Plan())
+    status, text = ask(household)
+    assert status == 429
+    assert 110 <= json.loads(text)["error"]["reset_seconds"] <= 124
+
+
+def test_projects_of_one_login(move: Move, upstream: FakeUpstream, tokens: Tokens) -> None:
+    """Each project is an account of its own with one token for all; the parent's file is renewed once."""
+    household = move(GEMINI, ann=PAST)
+    content = household.read("ann")
+    (household.auths / "ann.json").write_text(json.dumps({**content, "project_id": "one,two"}))
+    eventually(lambda: "ann.json::two" in accounts_of(household), "the projects are there")
+    for _ in range(2):
+        assert ask(household) == (200, TEXT)
+    assert {request.json["project"] for request in upstream.requests} == {"one", "two"}
+    assert tokens.renewed == {"ann": 1}
+    upstream.plan(limited("200s"))
+    for _ in range(3):
+        assert ask(household) == (200, TEXT)
+    _, _, first, *others = [request.json["project"] for request in upstream.requests]
+    assert set(others) == {"one", "two"} - {first}
+    content = household.read("ann")
+    assert (content["project_id"], content["note"], content["disabled"]) == ("one,two", "mine", False)
+
+
+def accounts_of(household: Household) -> str:
+    path = household.auths / ".cliproxy-state"
+    return path.read_text() if path.exists() else ""
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_gemini_cli_itself(move: Move, upstream: FakeUpstream, stream: bool) -> None:
+    """The CLI's own endpoint, answered with an account of its own kind."""
+    household = move(GEMINI, ann=FAR)
+    inner = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}
+    body = {"model": GEMINI.models[0], "project": "theirs", "user_prompt_id": "u", "request": inner}
+    action = "streamGenerateContent?alt=sse" if stream else "generateContent"
+    answer = household.proxy.ask("POST", f"/v1internal:{action}", body)
+    assert answer.status == 200
+    chunks = sse.payloads(answer.body) if stream else [answer.json]
+    parts = [part for chunk in chunks for part in chunk["response"]["candidates"][0]["content"]["parts"]]
+    assert "".join(part.get("text", "") for part in parts if not part.get("thought")) == TEXT
+    (request,) = upstream.requests
+    assert (request.json["project"], request.json["request"]["contents"]) == ("project-ann", inner["contents"])
 
 
 @RENEWING
