@@ -23,6 +23,8 @@ class Protocol:
     stream_error: Callable[[int, str, bytes], bytes]
     terminator: bytes = b""
     keepalive: bytes = b": keep-alive\n\n"
+    convert: Callable[[bytes], bytes] | None = None
+    """What every block of a stream still needs; None = nothing."""
 
     def body_of(self, error: CliproxyError) -> bytes:
         """The body of an error before anything was sent."""
@@ -57,10 +59,23 @@ def _one_line(body: bytes) -> bytes:
     return b" ".join(body.splitlines()) if b"\n" in body or b"\r" in body else body
 
 
+def _without_line_separators(events: bytes) -> bytes:
+    """Events with U+2028 and U+2029 written as escapes, which mean the same in JSON.
+
+    Google's SDK for JavaScript cuts events with a pattern whose dot stops at these two, and then fails.
+    """
+    for raw, escape in ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029")):
+        if raw in events:
+            events = events.replace(raw, escape)
+    return events
+
+
 CHAT = Protocol(OPENAI, errors.openai_body, _data, b"data: [DONE]\n\n")
 RESPONSES_API = Protocol(RESPONSES, errors.openai_body, errors.responses_event)
 MESSAGES = Protocol(CLAUDE, errors.claude_body, _event(errors.claude_body))
-GENERATE = Protocol(GEMINI, errors.gemini_body, _gemini_data, keepalive=b"\n\n")
+GENERATE = Protocol(
+    GEMINI, errors.gemini_body, _gemini_data, keepalive=b"\n\n", convert=_without_line_separators
+)  # fmt: skip
 """Google's SDK takes every line that is neither empty nor ``data: `` for JSON and fails: so neither comments nor event
 names here, but blank lines and a chunk with ``error``, which it raises as its own exception."""
 INTERNAL = Protocol(GEMINI_CLI, errors.gemini_body, _event(errors.gemini_body))

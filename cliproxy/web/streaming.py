@@ -89,7 +89,7 @@ class SseFraming:
     def __init__(self, protocol: ClientProtocol, convert: Convert | None = None) -> None:
         self._protocol = protocol
         self.keepalive = protocol.keepalive
-        self.convert = convert
+        self.convert = convert or protocol.convert
 
     def error(self, status: int, text: str, last: bytes) -> bytes:
         """The protocol's error event."""

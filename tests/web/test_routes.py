@@ -350,6 +350,19 @@ def test_alt(client: FlaskClient, dispatcher: FakeDispatcher, query: str, alt: s
     assert (dispatcher.calls[0].alt, answer.data) == (alt, data)
 
 
+def test_line_separators_in_a_gemini_stream(client: FlaskClient, dispatcher: FakeDispatcher) -> None:
+    """Google's SDK for JavaScript takes them for the end of a line; as escapes they mean the same."""
+    text = "a\u2028b\u2029c \\ \u2028"
+    data = json.dumps({"text": text}, ensure_ascii=False).encode()
+    dispatcher.blocks = [b"data: " + data + b"\n\n"]
+    sent = client.post("/v1beta/models/m:streamGenerateContent?alt=sse", json={"contents": []}, headers=KEY).data
+    assert b"\xe2\x80" not in sent
+    assert json.loads(sent.removeprefix(b"data: ")) == {"text": text}
+    dispatcher.blocks = [b"data: " + data + b"\n\n"]
+    sent = client.post("/v1/chat/completions", json={"model": "m", "stream": True}, headers=KEY).data
+    assert sent.startswith(b"data: " + data)
+
+
 def test_alt_means_nothing_elsewhere(client: FlaskClient, dispatcher: FakeDispatcher) -> None:
     client.post(f"{RESPONSES}?alt=responses/compact", json={"model": "m"}, headers=KEY)
     assert (dispatcher.calls[0].alt, dispatcher.calls[0].compact) == ("", False)
