@@ -1,4 +1,4 @@
-"""Rules about one attempt's failure: does the round end, does the next model follow (credentials.md 4.2, 7)."""
+"""Rules about one attempt's failure: does the round end, does the next model follow (credentials.md 4.2, 6.1)."""
 
 from __future__ import annotations
 
@@ -57,17 +57,3 @@ def _cooling_enabled(metadata: Mapping[str, Any], globally_disabled: bool) -> bo
             if value in ("0", "f", "F", "FALSE", "false", "False"):
                 return True
     return not globally_disabled
-
-
-def retry_count(metadata: Mapping[str, Any], default: int) -> int:
-    """The credential's own ``request_retry`` when it has one, else the global number; negative counts as 0."""
-    for key in ("request_retry", "request-retry"):
-        value = metadata.get(key)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return max(0, int(value))
-        if isinstance(value, str):
-            try:
-                return max(0, int(value.strip()))
-            except ValueError:
-                continue
-    return max(0, default)

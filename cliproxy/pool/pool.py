@@ -14,7 +14,7 @@ from typing import TypeVar
 from cliproxy.config.settings import Settings
 from cliproxy.errors import CliproxyError
 from cliproxy.pool.affinity import Bindings, Key
-from cliproxy.pool.attempts import cooling_of, retry_count
+from cliproxy.pool.attempts import cooling_of
 from cliproxy.pool.catalog import Catalog, Registrar
 from cliproxy.pool.entry import Entry, Runtime, really_changed
 from cliproxy.pool.health import Blocked, Failure, Health, Marks
@@ -293,7 +293,7 @@ class Pool:
             blocks = [
                 entry.blocked(base, now)
                 for entry in self._supporting(keys, base)
-                if retry_count(entry.credential.metadata, settings.request_retry) > repeats
+                if entry.credential.request_retry(settings.request_retry) > repeats
             ]
         return min((max(0.0, block.until - now) for block in blocks if block is not None), default=None)
 

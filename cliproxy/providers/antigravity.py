@@ -13,7 +13,7 @@ from urllib.parse import quote_plus
 from cliproxy.errors import LoginError, UpstreamError, UpstreamStatus
 from cliproxy.providers import antigravity_answers as answers
 from cliproxy.providers import antigravity_models as models
-from cliproxy.providers.antigravity_attempts import first_answer, patient_answer, rounds_of
+from cliproxy.providers.antigravity_attempts import first_answer, patient_answer
 from cliproxy.providers.antigravity_body import Envelope, collects, countable, final
 from cliproxy.providers.base import Answer, AnswerStream, Call, Source, TokenKeeper
 from cliproxy.providers.calls import (
@@ -27,7 +27,7 @@ from cliproxy.providers.calls import (
 )
 from cliproxy.providers.credential import Credential
 from cliproxy.providers.gemini import count_body
-from cliproxy.providers.google_delay import with_google_delay
+from cliproxy.providers.google_delay import google_delays
 from cliproxy.providers.headers import ANTIGRAVITY_USER_AGENT
 from cliproxy.providers.http import HttpClient
 from cliproxy.providers.pipeline import Pipeline, Prepared
@@ -144,7 +144,7 @@ class AntigravityProvider(HttpProvider):
             body = prepared.edited(lambda body: final(body, envelope, prefix)).encode()
             return self._http.stream(self.outgoing(credential, f"{base}/v1internal:{target}", headers, body))
 
-        rounds = rounds_of(credential.metadata, self._settings().request_retry)
+        rounds = 1 + credential.request_retry(self._settings().request_retry)
         with _errors():
             return patient_answer(bases_of(credential), send, rounds, self._sleep)
 
@@ -187,12 +187,8 @@ def bases_of(credential: Credential) -> tuple[str, ...]:
 @contextmanager
 def _errors() -> Iterator[None]:
     """Errors raised inside are the upstream's, with the delay that Google names."""
-    with errors_of(ANTIGRAVITY):
-        try:
-            yield
-        except UpstreamStatus as error:
-            with_google_delay(error)
-            raise
+    with errors_of(ANTIGRAVITY), google_delays():
+        yield
 
 
 def _lead(lives: float) -> float:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from cliproxy.errors import UpstreamError, UpstreamStatus, UpstreamTransport
 
@@ -53,18 +53,6 @@ def patient_answer(bases: Sequence[str], send: Send[T], rounds: int, sleep: Call
                 _note(base, error)
         sleep(min(number * _STEP, _LONGEST))
     raise AssertionError("the last attempt answers or raises")
-
-
-def rounds_of(metadata: Mapping[str, Any], default: int) -> int:
-    """Rounds: one more than the credential's own ``request_retry``, else than the configured one."""
-    for key in ("request_retry", "request-retry"):
-        value = metadata.get(key)
-        if isinstance(value, int | float | str) and not isinstance(value, bool):
-            try:
-                return max(0, int(value)) + 1
-            except (ValueError, OverflowError):
-                continue
-    return max(0, default) + 1
 
 
 def _moves_on(error: UpstreamError) -> bool:

@@ -80,3 +80,14 @@ class Credential:
         if kind := self.attributes.get("auth_kind"):
             return kind
         return "apikey" if self.account[0] == "api_key" else "oauth"
+
+    def request_retry(self, default: int) -> int:
+        """How often a failed round is repeated: the file's own ``request_retry``, else ``default``; at least 0."""
+        for key in ("request_retry", "request-retry"):
+            value = self.metadata.get(key)
+            if isinstance(value, int | float | str) and not isinstance(value, bool):
+                try:
+                    return max(0, int(value))
+                except (ValueError, OverflowError):
+                    continue
+        return max(0, default)

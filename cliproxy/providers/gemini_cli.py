@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from cliproxy.errors import UpstreamError, UpstreamStatus
+from cliproxy.errors import UpstreamError
 from cliproxy.providers import image_ratio
 from cliproxy.providers.base import Answer, AnswerStream, Call, TokenKeeper, Transform
 from cliproxy.providers.calls import (
@@ -24,7 +22,7 @@ from cliproxy.providers.calls import (
 from cliproxy.providers.credential import Credential
 from cliproxy.providers.gemini import count_body
 from cliproxy.providers.gemini_cli_token import client_of, overlaid, owner_of, project_of, token_of
-from cliproxy.providers.google_delay import google_delay
+from cliproxy.providers.google_delay import google_delays
 from cliproxy.providers.headers import GOOGLE_NODE
 from cliproxy.providers.http import HttpClient, Reply
 from cliproxy.providers.pipeline import Pipeline, Prepared
@@ -115,7 +113,7 @@ class GeminiCliProvider(HttpProvider):
         if not token.refresh_token:
             return credential
         client_id, client_secret = client_of(metadata) or self._client()
-        with _delays_of_google():
+        with google_delays():
             answer = google.renew(
                 TokenClient(self._http, credential.proxy_url), APPS["gemini"].token_url, client_id=client_id,
                 client_secret=client_secret, refresh_token=token.refresh_token,
@@ -145,14 +143,14 @@ class GeminiCliProvider(HttpProvider):
 
     def fetch(self, credential: Credential, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Send and read a whole answer."""
-        with _delays_of_google():
+        with google_delays():
             return super().fetch(credential, url, headers, body)
 
     def start(
         self, credential: Credential, url: str, headers: Mapping[str, str], body: bytes, transform: Transform
     ) -> AnswerStream:
         """Send and hand back the stream once the upstream has answered 2xx."""
-        with _delays_of_google():
+        with google_delays():
             return super().start(credential, url, headers, body, transform)
 
     def _client(self) -> tuple[str, str]:
@@ -219,16 +217,3 @@ def _first_with_quota(model: str, send: Callable[[str], T]) -> T:
             if error.status != 429:
                 raise
     return send(last)
-
-
-@contextmanager
-def _delays_of_google() -> Iterator[None]:
-    """What the body of a 429 says about when to come back counts before its header (providers.md 4)."""
-    try:
-        yield
-    except UpstreamStatus as error:
-        delay = google_delay(error.text) if error.status == 429 else None
-        if delay is not None:
-            error.retry_after = delay
-            error.headers = {**error.headers, "Retry-After": str(math.ceil(delay))}
-        raise

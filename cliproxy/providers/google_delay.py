@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from cliproxy.errors import UpstreamStatus
@@ -46,6 +47,16 @@ def with_google_delay(error: UpstreamStatus) -> UpstreamStatus:
         error.retry_after = delay
         error.headers = {**error.headers, "Retry-After": str(math.ceil(delay))}
     return error
+
+
+@contextmanager
+def google_delays() -> Iterator[None]:
+    """Answers raised inside carry the delay that Google names in their bodies."""
+    try:
+        yield
+    except UpstreamStatus as error:
+        with_google_delay(error)
+        raise
 
 
 def _error_of(text: str) -> Mapping[str, Any]:

@@ -100,6 +100,9 @@ class Command:
 class Shell:
     """A folder with a configuration, and a world in which the endpoints are those of a fake."""
 
+    starter: tuple[str, ...] = (str(HERE / "world.py"),)
+    """What Python runs before the arguments of the command."""
+
     def __init__(self, folder: Path, world: Mapping[str, str], config: Mapping[str, Any] | None = None) -> None:
         self.folder, self.world = folder, dict(world)
         self.auths = folder / "auths"
@@ -114,7 +117,7 @@ class Shell:
     @contextmanager
     def login(self, *arguments: str, **env: str) -> Iterator[Command]:
         """Run ``cliproxy login``; killed at the end if it still runs."""
-        line = [sys.executable, str(HERE / "world.py"), "login", *arguments]
+        line = [sys.executable, *self.starter, "login", *arguments]
         process = subprocess.Popen(
             line, cwd=ROOT, env=self.env(**env), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )

@@ -15,11 +15,9 @@ import pytest
 from oauth.authority import Answer, Asked, Authority
 from oauth.shell import Shell, visit
 
-from cliproxy.config.settings import Settings
 from cliproxy.errors import LoginError, UpstreamError
 from cliproxy.oauth.antigravity import AntigravityFlow
 from cliproxy.oauth.flow import Authorization, Callback
-from cliproxy.providers.http import HttpClient
 from cliproxy.providers.tokens import antigravity as tokens
 from cliproxy.providers.tokens.apps import APPS
 from cliproxy.providers.tokens.client import TokenClient
@@ -243,13 +241,6 @@ def test_an_account_without_an_address(shell: Shell, google: Google) -> None:
 
 
 # Without a command: the flow itself
-
-
-@pytest.fixture
-def client() -> Iterator[TokenClient]:
-    http = HttpClient(Settings, {})
-    yield TokenClient(http)
-    http.close()
 
 
 @pytest.fixture

@@ -9,19 +9,15 @@ from __future__ import annotations
 import re
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from end_to_end.proxy import ROOT
 from oauth.shell import HERE, Command, Shell, visit
 from oauth.test_callback import fresh_port
 from oauth.test_claude import Claude, go
@@ -52,21 +48,7 @@ main()
 class Impatient(Shell):
     """Its commands ask for the callback URL after a tenth of a second."""
 
-    @contextmanager
-    def login(self, *arguments: str, **env: str) -> Iterator[Command]:
-        line = [sys.executable, "-c", IMPATIENT, str(HERE), "login", *arguments]
-        process = subprocess.Popen(
-            line, cwd=ROOT, env=self.env(**env), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
-        try:
-            yield Command(process)
-        finally:
-            if process.poll() is None:
-                process.kill()
-            process.wait(10)
-            for stream in (process.stdin, process.stdout):
-                if stream is not None:
-                    stream.close()
+    starter = ("-c", IMPATIENT, str(HERE))
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,13 +38,6 @@ TOKEN_KEYS = [
 ]  # fmt: skip
 KEYS = ["token", "project_id", "email", "auto", "checked", "type"]
 QUESTION = r"Enter choice \[1\]: "
-
-
-@pytest.fixture
-def cloud() -> Iterator[GeminiCloud]:
-    with GeminiCloud() as authority:
-        yield authority
-    assert authority.refusals == []
 
 
 @pytest.fixture
@@ -264,13 +256,6 @@ def test_options(tmp_path: Path, cloud: GeminiCloud) -> None:
 
 
 # the flow
-
-
-@pytest.fixture
-def client() -> Iterator[TokenClient]:
-    http = HttpClient(Settings, {})
-    yield TokenClient(http)
-    http.close()
 
 
 @pytest.fixture

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from oauth.authority import Answer
-from oauth.gemini_cloud import MOVED, SERVICE, THREE, TWO, GeminiCloud, facts, onboarded, refused
+from oauth.gemini_cloud import SERVICE, THREE, TWO, GeminiCloud, facts, onboarded, refused
 
 from cliproxy.cli.logins.gemini import PersonAtTerminal
 from cliproxy.cli.terminal import Terminal
-from cliproxy.config.settings import Settings
 from cliproxy.errors import LoginError
-from cliproxy.oauth import gemini_projects
 from cliproxy.oauth.flow import TokenFile
 from cliproxy.oauth.gemini import GoogleSession
 from cliproxy.oauth.gemini_choice import Project
@@ -27,30 +25,10 @@ from cliproxy.oauth.gemini_projects import (
     set_up_for_command,
     set_up_project,
 )
-from cliproxy.providers.http import HttpClient
-from cliproxy.providers.tokens.apps import APPS
-from cliproxy.providers.tokens.client import TokenClient
 
 FRONT, BACK = "gen-lang-client-0123", "mystic-victor-77"
 AS_F1, AS_F3 = f"user@example.com-{BACK}.json", f"user@example.com-{FRONT}.json"
 QUESTION = "Enter choice [1]: "
-ANSWER = {"access_token": "ya29.1", "refresh_token": "1//refresh", "token_type": "Bearer"}
-
-
-@pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[GeminiCloud]:
-    with GeminiCloud() as authority:
-        for name in MOVED:
-            monkeypatch.setattr(gemini_projects, name, authority.url)
-        yield authority
-    assert authority.refusals == []
-
-
-@pytest.fixture
-def session() -> Iterator[GoogleSession]:
-    http = HttpClient(Settings, {})
-    yield GoogleSession(APPS["gemini"], TokenClient(http), "user@example.com", ANSWER)
-    http.close()
 
 
 @dataclass

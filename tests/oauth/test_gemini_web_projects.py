@@ -3,40 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 
 import pytest
 from oauth.authority import Answer
-from oauth.gemini_cloud import MOVED, THREE, TWO, GeminiCloud, facts, refused
+from oauth.gemini_cloud import THREE, TWO, GeminiCloud, facts, refused
 
-from cliproxy.config.settings import Settings
 from cliproxy.errors import LoginError
-from cliproxy.oauth import gemini_projects
 from cliproxy.oauth.flow import TokenFile
 from cliproxy.oauth.gemini import GoogleSession
 from cliproxy.oauth.gemini_projects import Pace, set_up_for_web
-from cliproxy.providers.http import HttpClient
-from cliproxy.providers.tokens.apps import APPS
-from cliproxy.providers.tokens.client import TokenClient
 
 FRONT, BACK = "gen-lang-client-0123", "mystic-victor-77"
-ANSWER = {"access_token": "ya29.1", "refresh_token": "1//refresh", "token_type": "Bearer"}
-
-
-@pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[GeminiCloud]:
-    with GeminiCloud() as authority:
-        for name in MOVED:
-            monkeypatch.setattr(gemini_projects, name, authority.url)
-        yield authority
-    assert authority.refusals == []
-
-
-@pytest.fixture
-def session() -> Iterator[GoogleSession]:
-    http = HttpClient(Settings, {})
-    yield GoogleSession(APPS["gemini"], TokenClient(http), "user@example.com", ANSWER)
-    http.close()
 
 
 def on_web(session: GoogleSession, requested: str = "") -> TokenFile:

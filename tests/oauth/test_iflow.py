@@ -10,7 +10,6 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
@@ -21,13 +20,10 @@ from oauth.authority import Answer, Asked
 from oauth.iflow_authority import SECRET, SENT, Iflow, app_at
 from oauth.shell import HERE, Shell
 
-from cliproxy.config.settings import Settings
 from cliproxy.errors import LoginError
 from cliproxy.oauth.flow import Callback
 from cliproxy.oauth.iflow import CookieLogin, IflowFlow, bxauth_of, cookie_file_name, duplicate_of, normalised
 from cliproxy.pool.stores.file import FileStore
-from cliproxy.providers.http import HttpClient
-from cliproxy.providers.tokens import iflow as tokens
 from cliproxy.providers.tokens.client import TokenClient
 
 COOKIE = "\t foo=1;  BXAuth=bx-value;\n bar=2 "
@@ -38,13 +34,6 @@ FIELDS = [
 
 
 @pytest.fixture
-def iflow() -> Iterator[Iflow]:
-    with Iflow() as authority:
-        yield authority
-    assert authority.refusals == []
-
-
-@pytest.fixture
 def shell(tmp_path: Path, iflow: Iflow) -> Shell:
     world = {
         "apps.iflow.authorize_url": f"{iflow.url}/oauth", "apps.iflow.token_url": f"{iflow.url}/token",
@@ -52,20 +41,6 @@ def shell(tmp_path: Path, iflow: Iflow) -> Shell:
         "cliproxy.providers.tokens.iflow.KEY_URL": f"{iflow.url}/key",
     }  # fmt: skip
     return Shell(tmp_path, world, {"oauth-clients": {"iflow": {"client-secret": SECRET}}})
-
-
-@pytest.fixture
-def client() -> Iterator[TokenClient]:
-    http = HttpClient(Settings, {})
-    yield TokenClient(http)
-    http.close()
-
-
-@pytest.fixture
-def here(iflow: Iflow, monkeypatch: pytest.MonkeyPatch) -> Iflow:
-    """The authority, for what runs in this process."""
-    monkeypatch.setattr(tokens, "KEY_URL", f"{iflow.url}/key")
-    return iflow
 
 
 def go(iflow: Iflow, address: str, redirect: str) -> str:

@@ -3,43 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from oauth.authority import Answer
 from oauth.iflow_authority import Iflow, app_at
 
-from cliproxy.config.settings import Settings
 from cliproxy.errors import RefreshRejected, UpstreamError, UpstreamStatus
-from cliproxy.providers.http import HttpClient
 from cliproxy.providers.tokens import iflow as tokens
 from cliproxy.providers.tokens.client import TokenClient
 
 OAUTH = {"access_token": "old", "refresh_token": "ref-0", "api_key": "sk-0", "expired": "2026-01-01T00:00:00Z",
          "email": "u", "cookie": "", "type": "iflow", "note": "mine"}  # fmt: skip
 BY_COOKIE = {"api_key": "sk-0", "email": "138****0000", "cookie": "BXAuth=bx-value;", "refresh_token": "", "note": "mine"}
-
-
-@pytest.fixture
-def iflow() -> Iterator[Iflow]:
-    with Iflow() as authority:
-        yield authority
-    assert authority.refusals == []
-
-
-@pytest.fixture
-def client() -> Iterator[TokenClient]:
-    http = HttpClient(Settings, {})
-    yield TokenClient(http)
-    http.close()
-
-
-@pytest.fixture
-def here(iflow: Iflow, monkeypatch: pytest.MonkeyPatch) -> Iflow:
-    """The authority, for what runs in this process."""
-    monkeypatch.setattr(tokens, "KEY_URL", f"{iflow.url}/key")
-    return iflow
 
 
 def test_a_refresh(here: Iflow, client: TokenClient) -> None:

@@ -22,10 +22,8 @@ from end_to_end.proxy import ROOT
 from oauth.authority import Answer, Asked, Authority
 from oauth.shell import HERE, Shell
 
-from cliproxy.config.settings import Settings
 from cliproxy.errors import LoginError, RefreshRejected, UpstreamError, UpstreamStatus
 from cliproxy.oauth.qwen import DeviceLogin, QwenFlow, checked_alias, web_alias
-from cliproxy.providers.http import HttpClient
 from cliproxy.providers.tokens import qwen as tokens
 from cliproxy.providers.tokens.apps import APPS
 from cliproxy.providers.tokens.client import TokenClient
@@ -89,13 +87,6 @@ def shell(tmp_path: Path, qwen: Qwen) -> Shell:
         "cliproxy.oauth.qwen.INTERVAL": 0.02,
     }  # fmt: skip
     return Shell(tmp_path, world)
-
-
-@pytest.fixture
-def client() -> Iterator[TokenClient]:
-    http = HttpClient(Settings, {})
-    yield TokenClient(http)
-    http.close()
 
 
 @pytest.fixture

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pool.bench import Bench, status
 
 from cliproxy.errors import ModelCooldown, UpstreamStatus
+from cliproxy.providers.credential import Credential
 from cliproxy.web.disconnect import ClientDisconnected
 
 
@@ -141,3 +144,15 @@ def test_a_bad_request_does_not(three: Bench) -> None:
     with pytest.raises(UpstreamStatus):
         three.ask("m", "f1")
     assert three.provider.order == "a"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "default", "repeats"),
+    [
+        ({}, 3, 3), ({}, -1, 0), ({"request_retry": -5}, 3, 0), ({"request_retry": 2.0}, 3, 2), ({"request_retry": "x"}, 3, 3),
+        ({"request_retry": "x", "request-retry": " 1 "}, 3, 1), ({"request_retry": True}, 3, 3),
+        ({"request_retry": float("inf")}, 3, 3),
+    ],
+)  # fmt: skip
+def test_which_number_counts(metadata: dict[str, Any], default: int, repeats: int) -> None:
+    assert Credential("a", "claude", metadata=metadata).request_retry(default) == repeats

@@ -28,7 +28,7 @@ from providers.antigravity_hosts import (
 
 from cliproxy.errors import FirstByteTimeout, UpstreamStatus, UpstreamTransport
 from cliproxy.providers import antigravity
-from cliproxy.providers.antigravity_attempts import patient_answer, rounds_of
+from cliproxy.providers.antigravity_attempts import patient_answer
 from cliproxy.providers.http import HttpClient
 
 
@@ -142,18 +142,6 @@ def test_a_silent_host_is_not_waited_for_twice() -> None:
     with pytest.raises(FirstByteTimeout):
         patient_answer(["a", "b"], send, 3, lambda seconds: None)
     assert asked == ["a"]
-
-
-@pytest.mark.parametrize(
-    ("metadata", "default", "expected"),
-    [
-        ({}, 3, 4), ({}, -1, 1), ({"request_retry": -5}, 3, 1), ({"request_retry": 2.0}, 3, 3), ({"request_retry": "x"}, 3, 4),
-        ({"request_retry": "x", "request-retry": " 1 "}, 3, 2), ({"request_retry": True}, 3, 4),
-        ({"request_retry": float("inf")}, 3, 4),
-    ],
-)  # fmt: skip
-def test_rounds(metadata: dict[str, Any], default: int, expected: int) -> None:
-    assert rounds_of(metadata, default) == expected
 
 
 def test_an_own_base_is_the_only_one(bench: Bench) -> None:
