@@ -134,7 +134,7 @@ class Dispatcher:
                 continue
             current = call if number == 0 else call.with_model(model)
             try:
-                for entry in self._picks(offered, model, session):
+                for entry in self._picks(offered, model, session, call.only_credentials):
                     try:
                         return attempt(entry, current, entry.upstream_model(model))
                     except RequestError as error:
@@ -151,12 +151,14 @@ class Dispatcher:
                 unpicked = unpicked or error
         raise last or unpicked or ProviderNotFound()
 
-    def _picks(self, keys: tuple[str, ...], model: str, session: Session | None) -> Iterator[Entry]:
-        """One credential after the other, none twice.
+    def _picks(
+        self, keys: tuple[str, ...], model: str, session: Session | None, only: frozenset[str]
+    ) -> Iterator[Entry]:
+        """One credential after the other, none twice; ``only`` these, empty = all.
 
         :raises PoolError: nobody is left; only when nobody was picked at all does the caller show it.
         """
-        tried: set[str] = set()
+        tried = {entry.id for entry in self._pool.list()} - only if only else set()
         while True:
             entry = self._pool.pick(keys, model, tried, session)
             tried.add(entry.id)

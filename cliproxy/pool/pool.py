@@ -211,6 +211,12 @@ class Pool:
             entry = self._entries.get(credential_id)
             return view_of(entry, self._catalog.names_of(entry.id), self._clock()) if entry is not None else None
 
+    def blocked(self, credential_id: str, model: str) -> bool:
+        """True when a credential cannot be asked for a route model now, or is not there."""
+        with self._lock:
+            entry = self._entries.get(credential_id)
+            return entry is None or entry.provider is None or entry.blocked(base_name(model), self._clock()) is not None
+
     def providers_of(self, model: str) -> tuple[str, ...]:
         """Provider keys of those that offer a route model."""
         return self._catalog.providers_of(base_name(model))

@@ -39,6 +39,9 @@ class Call:
     compact: bool = False
     """True on /v1/responses/compact only (client-api.md 9.2)."""
     fallback_models: tuple[str, ...] = ()
+    """Route models to go on with, in order, when nobody is left for ``route_model`` (credentials.md 8)."""
+    only_credentials: frozenset[str] = frozenset()
+    """Ids of the credentials that may be asked; empty = all."""
 
     def with_model(self, route_model: str) -> Call:
         """The same call for another route model (a fallback)."""
