@@ -13,44 +13,11 @@ _STEP = 1 << 20
 _MAX_LAYERS = 4
 
 
-def read_body(environ: Mapping[str, Any], limit: int) -> bytes:
-    """The whole body, decoded. ``limit`` in bytes counts after decompression; 0 = none.
+def read_raw(environ: Mapping[str, Any], limit: int) -> bytes:
+    """The whole body as it was sent. ``limit`` in bytes; 0 = none.
 
-    :raises RequestError: 413 too large, 415 unknown encoding, 400 unreadable.
+    :raises RequestError: 413 too large, 400 unreadable.
     """
-    data = _read(environ, limit)
-    header = environ.get("HTTP_CONTENT_ENCODING")
-    return _decoded(data, header, limit) if header else data
-
-
-def read_json(environ: Mapping[str, Any], limit: int) -> tuple[bytes, dict[str, Any]]:
-    """(body, the same parsed): a JSON object.
-
-    :raises RequestError: as ``read_body``; 400 when it is not a JSON object.
-    """
-    data = read_body(environ, limit)
-    try:
-        body = exactjson.loads(data)
-    except ValueError as error:
-        raise invalid(f"body is not valid JSON: {error}") from None
-    if not isinstance(body, dict):
-        raise invalid("body is not a JSON object")
-    return data, body
-
-
-def invalid(detail: str) -> RequestError:
-    """The 400 of a body that cannot be used; ``detail`` says why."""
-    return RequestError(f"Invalid request: {detail}")
-
-
-def too_large(limit: int) -> RequestError:
-    """The 413, with the limit that applies."""
-    return RequestError(
-        f"Invalid request: body is larger than {limit / 1048576:g} MiB (max-request-body-mb)", status=413
-    )
-
-
-def _read(environ: Mapping[str, Any], limit: int) -> bytes:
     stream, length = environ["wsgi.input"], environ.get("CONTENT_LENGTH")
     try:
         if length:
@@ -66,6 +33,52 @@ def _read(environ: Mapping[str, Any], limit: int) -> bytes:
         return _read_chunked(stream, limit)
     except (OSError, ValueError) as error:
         raise invalid(str(error)) from error
+
+
+def decoded(data: bytes, environ: Mapping[str, Any], limit: int) -> bytes:
+    """A body without its Content-Encoding. ``limit`` as above, for the result.
+
+    :raises RequestError: 413 too large, 415 unknown encoding, 400 damaged.
+    """
+    header = environ.get("HTTP_CONTENT_ENCODING")
+    return _decoded(data, header, limit) if header else data
+
+
+def parsed(data: bytes) -> dict[str, Any]:
+    """A body that has to be a JSON object.
+
+    :raises RequestError: 400, it is not.
+    """
+    try:
+        body = exactjson.loads(data)
+    except ValueError as error:
+        raise invalid(f"body is not valid JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise invalid("body is not a JSON object")
+    return body
+
+
+def read_body(environ: Mapping[str, Any], limit: int) -> bytes:
+    """The whole body, decoded. Raises as ``read_raw`` and ``decoded``."""
+    return decoded(read_raw(environ, limit), environ, limit)
+
+
+def read_json(environ: Mapping[str, Any], limit: int) -> tuple[bytes, dict[str, Any]]:
+    """(body, the same parsed): a JSON object. Raises as ``read_body`` and ``parsed``."""
+    data = read_body(environ, limit)
+    return data, parsed(data)
+
+
+def invalid(detail: str) -> RequestError:
+    """The 400 of a body that cannot be used; ``detail`` says why."""
+    return RequestError(f"Invalid request: {detail}")
+
+
+def too_large(limit: int) -> RequestError:
+    """The 413, with the limit that applies."""
+    return RequestError(
+        f"Invalid request: body is larger than {limit / 1048576:g} MiB (max-request-body-mb)", status=413
+    )
 
 
 def _read_chunked(stream: Any, limit: int) -> bytes:

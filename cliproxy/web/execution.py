@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import gevent
@@ -13,46 +12,26 @@ from cliproxy.errors import CliproxyError
 from cliproxy.providers.base import Answer, Call
 from cliproxy.records.applog import current_request_id
 from cliproxy.translation.formats import Format
-from cliproxy.web.authentication import Principal
-from cliproxy.web.bodies import read_json
+from cliproxy.web.context import RequestContext
 from cliproxy.web.disconnect import ClientWatch
 from cliproxy.web.protocols import JSON, Protocol
 from cliproxy.web.services import Services
 from cliproxy.web.streaming import Body, Convert, Framing, SseFraming, StreamWriter, json_body, start_with_retries
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """One authenticated request with its body, before its model is resolved."""
-
-    environ: Mapping[str, Any]
-    principal: Principal
-    payload: bytes
-    body: dict[str, Any]
-
-
-def arrive(services: Services, environ: Mapping[str, Any], principal: Principal) -> Arrival:
-    """Read the body of an authenticated request.
-
-    :raises RequestError: a body that cannot be used.
-    """
-    payload, body = read_json(environ, services.settings().max_request_body_mb << 20)
-    return Arrival(environ, principal, payload, body)
-
-
 class Execution:
     """Runs one request of one protocol against the pool."""
 
-    def __init__(self, services: Services, protocol: Protocol, arrival: Arrival) -> None:
+    def __init__(self, services: Services, protocol: Protocol, context: RequestContext) -> None:
         self._services = services
         self._protocol = protocol
-        self._arrival = arrival
+        self._context = context
         self._providers: tuple[str, ...] = ()
 
     @property
     def payload(self) -> bytes:
         """The client's body as bytes."""
-        return self._arrival.payload
+        return self._context.payload
 
     def call(
         self,
@@ -64,30 +43,33 @@ class Execution:
         compact: bool = False,
         format: Format | None = None,  # noqa: A002 - the field's name
     ) -> Call:
-        """The call for the client's model name; ``payload``, ``body`` and ``format`` when they were converted before.
+        """The call for the model name of the request; ``payload``, ``body`` and ``format`` when they were converted.
+
+        Of a mapped request that name is the mapped one; the answer carries the client's own.
 
         :raises UnknownModel: nobody offers it.
         """
-        arrival = self._arrival
+        context = self._context
         name = model if isinstance(model, str) else ""
         route = self._services.resolver.resolve(name)
         self._providers = route.providers
         return Call(
             format=format or self._protocol.format,
-            payload=arrival.payload if payload is None else payload,
-            body=arrival.body if body is None else body,
-            client_model=name,
+            payload=context.payload if payload is None else payload,
+            body=context.body if body is None else body,
+            client_model=context.client_model(name),
             route_model=route.model,
             request_id=current_request_id(),
-            headers=ClientHeaders(arrival.environ),
-            client_key=arrival.principal.key,
+            headers=ClientHeaders(context.environ),
+            client_key=context.principal.key,
             alt=alt,
             compact=compact,
+            fallback_models=context.fallback_models,
         )
 
     def stream(self, call: Call, framing: Framing | None = None) -> Response:
         """A streamed answer; ``framing`` when it is not plain SSE of the protocol."""
-        watch = ClientWatch(self._arrival.environ)
+        watch = ClientWatch(self._context.environ)
         settings = self._services.settings()
         try:
             started = start_with_retries(
@@ -112,7 +94,7 @@ class Execution:
         return self._run(lambda: self._services.dispatcher.count_tokens(self._providers, call), None)
 
     def _run(self, work: Callable[[], Answer], convert: Convert | None) -> Response:
-        watch = ClientWatch(self._arrival.environ)
+        watch = ClientWatch(self._context.environ)
         try:
             answer = work()
         finally:
@@ -121,7 +103,7 @@ class Execution:
 
     def _answer_with_newlines(self, call: Call, convert: Convert | None, interval: int) -> Response:
         """Work in a second greenlet while this one writes a newline each ``interval`` seconds."""
-        watch = ClientWatch(self._arrival.environ)
+        watch = ClientWatch(self._context.environ)
         worker = gevent.spawn(_caught, lambda: self._services.dispatcher.execute(self._providers, call))
         try:
             worker.join(interval)

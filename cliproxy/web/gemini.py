@@ -11,7 +11,7 @@ from cliproxy.web.execution import Execution
 from cliproxy.web.gemini_framing import ArrayFraming, RawFraming
 from cliproxy.web.protocols import GENERATE
 from cliproxy.web.services import Services
-from cliproxy.web.views import fixed, key_view, model_view
+from cliproxy.web.views import KeyView, fixed, model_view
 
 blueprint = Blueprint("gemini", __name__)
 
@@ -28,17 +28,13 @@ def alt_of_query() -> str:
 
 
 @blueprint.post("/v1beta/models/<path:action>")
-def act(action: str) -> Response:
+@model_view(GENERATE)
+def act(execution: Execution, body: dict[str, Any], *, action: str) -> Response:
     """``{model}:{method}``; anything else is no such path."""
     model, colon, method = action.partition(":")
     if not colon or method not in _METHODS:
         message = f"{request.path} not found."
         return fixed(orjson.dumps({"error": {"message": message, "type": "invalid_request_error"}}), 404)
-    return _run(model=model, method=method)
-
-
-@model_view(GENERATE)
-def _run(execution: Execution, body: dict[str, Any], *, model: str, method: str) -> Response:
     alt = alt_of_query()
     call = execution.call(model, alt=alt)
     if method == "countTokens":
@@ -51,17 +47,27 @@ def _run(execution: Execution, body: dict[str, Any], *, model: str, method: str)
 
 
 @blueprint.get("/v1beta/models")
-@key_view
+@KeyView
 def list_models(found: Services) -> Response:
-    """Every available model in Gemini's shape."""
-    return fixed(orjson.dumps({"models": found.registry.gemini_models()}), 200)
+    """Every available model."""
+    return in_gemini_shape(found)
 
 
 @blueprint.get("/v1beta/models/", defaults={"name": ""})
 @blueprint.get("/v1beta/models/<path:name>")
-@key_view
+@KeyView
 def get_model(found: Services, name: str) -> Response:
     """One model, with or without ``models/`` before its name."""
+    return one_model(found, name)
+
+
+def in_gemini_shape(found: Services) -> Response:
+    """Google's list."""
+    return fixed(orjson.dumps({"models": found.registry.gemini_models()}), 200)
+
+
+def one_model(found: Services, name: str) -> Response:
+    """One model in Google's shape, or a 404."""
     wanted = name if name.startswith("models/") else f"models/{name}"
     for model in found.registry.gemini_models():
         if model["name"] == wanted:

@@ -13,8 +13,9 @@ from cliproxy.errors import CliproxyError, UpstreamError, UpstreamStatus
 from cliproxy.translation import rawjson, sse
 from cliproxy.translation.formats import GEMINI
 from cliproxy.web.authentication import Principal, is_local
-from cliproxy.web.bodies import invalid, read_body
-from cliproxy.web.execution import Execution, arrive
+from cliproxy.web.bodies import invalid, read_raw
+from cliproxy.web.context import read_request
+from cliproxy.web.execution import Execution
 from cliproxy.web.protocols import INTERNAL
 from cliproxy.web.services import services
 from cliproxy.web.streaming import SseFraming
@@ -74,22 +75,17 @@ def forward(method: str) -> Response:
     return Response(reply.body, 200, headers=list(reply.headers.items()))
 
 
-def read_raw(environ: dict[str, Any], limit: int) -> bytes:
-    """The body as it was sent, compressed or not."""
-    return read_body({**environ, "HTTP_CONTENT_ENCODING": ""}, limit)
-
-
 def _unwrapped() -> tuple[Execution, Any, dict[str, Any], bytes]:
     """(execution, model, inner request, the same as JSON).
 
     :raises RequestError: no envelope.
     """
     found = services()
-    arrival = arrive(found, request.environ, Principal())
-    inner = arrival.body.get("request")
+    context = read_request(request.environ, Principal(), found.settings())
+    inner = context.body.get("request")
     if not isinstance(inner, dict):
         raise invalid("body has no object in its member request")
-    return Execution(found, INTERNAL, arrival), arrival.body.get("model"), inner, raw_member(arrival.payload, "request")
+    return Execution(found, INTERNAL, context), context.body.get("model"), inner, raw_member(context.payload, "request")
 
 
 def raw_member(payload: bytes, key: str) -> bytes:
