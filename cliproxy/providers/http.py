@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from http.client import RemoteDisconnected
@@ -33,16 +34,24 @@ _MAX_REDIRECTS = 5
 _MAX_ERROR_BODY = 1 << 20
 _STALE_AFTER = 1.0
 """Seconds without a request after which a kept-alive connection may have been closed by the upstream unnoticed."""
+_HANDSHAKE = 10.0
+"""Seconds for each step of the TLS handshake where answers may take as long as they like (amp-routing.md 10.4)."""
+_FOLD = re.compile(r"[\r\n]+[ \t]*")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""No server would send such a header on."""
 _STALE = (RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One upstream request. ``proxy_url`` is the credential's own proxy, empty = the global one; ``direct`` = none."""
+    """One upstream request. ``proxy_url`` is the credential's own proxy, empty = the global one; ``direct`` = none.
+
+    A ``body`` that is no bytes is sent piece by piece, and only once.
+    """
 
     url: str
     headers: Mapping[str, str]
-    body: bytes | None
+    body: bytes | Iterable[bytes] | None
     limits: TimeLimits
     proxy_url: str = ""
     method: str = "POST"
@@ -58,6 +67,15 @@ class Reply:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class PassedThrough:
+    """An answer of any status that has begun: headers in order as they came, the body undecoded."""
+
+    status: int
+    headers: Sequence[tuple[str, str]]
+    source: BodySource
+
+
 class HttpClient:
     """Sends requests through kept-alive connections, one ``Transport`` per proxy."""
 
@@ -65,7 +83,7 @@ class HttpClient:
         self._settings = settings
         self._environment = {name.lower(): value for name, value in environment.items() if value}
         self._context = tls_context()
-        self._transports: dict[str, Transport] = {}
+        self._transports: dict[tuple[str, float], Transport] = {}
         self._warned: set[str] = set()
 
     def __repr__(self) -> str:
@@ -85,18 +103,34 @@ class HttpClient:
         """Send and return the body's source once the status is known to be 2xx. Raises as ``fetch``."""
         return self._open(request)[1]
 
+    def pass_through(self, request: Outgoing) -> PassedThrough:
+        """Send and return whatever the upstream answers, nothing followed, nothing decoded.
+
+        Of the proxies only those of the environment count (config.md 22.1).
+
+        :raises UpstreamError: transport faults and time limits.
+        """
+        started = time.monotonic()
+        transport = self._through(self._environment_proxy(request.url), _HANDSHAKE)
+        response = self._exchange(request, transport)
+        headers = tuple(
+            (name, _FOLD.sub(" ", value)) for name, value in response.headers.iteritems() if not _CONTROL.search(value)
+        )
+        return PassedThrough(response.status, headers, BodySource(response, request.limits, started, decode=False))
+
     def transport(self, proxy_url: str, url: str) -> Transport:
         """The connections to use for ``url`` by a credential with ``proxy_url`` (config.md 22.1)."""
         proxy = self._usable(proxy_url) or self._usable(self._settings().proxy_url) or self._environment_proxy(url)
         return self._through(proxy)
 
-    def _through(self, proxy: str) -> Transport:
+    def _through(self, proxy: str, handshake_seconds: float = 0.0) -> Transport:
         """The connections through a proxy, empty = none."""
-        transport = self._transports.get(proxy)
+        key = proxy, handshake_seconds
+        transport = self._transports.get(key)
         if transport is None:
             if len(self._transports) >= _MAX_TRANSPORTS:
                 self._transports.pop(next(iter(self._transports))).close()
-            transport = self._transports[proxy] = Transport(self._context, proxy)
+            transport = self._transports[key] = Transport(self._context, proxy, handshake_seconds)
         return transport
 
     def close(self) -> None:
@@ -121,9 +155,10 @@ class HttpClient:
             raise _read_error(response, source)
         raise UpstreamTransport(f"too many redirects at {_place(request.url)}")
 
-    def _exchange(self, request: Outgoing) -> BaseHTTPResponse:
+    def _exchange(self, request: Outgoing, transport: Transport | None = None) -> BaseHTTPResponse:
         try:
-            transport = self._through("") if request.direct else self.transport(request.proxy_url, request.url)
+            if transport is None:
+                transport = self._through("") if request.direct else self.transport(request.proxy_url, request.url)
             made, idle = transport.connections_made(request.url), transport.idle_seconds(request.url)
         except ValueError as error:
             raise UpstreamTransport(f"not a usable address: {_place(request.url)}: {error}") from error
@@ -133,7 +168,8 @@ class HttpClient:
             # A kept-alive connection that the upstream had closed meanwhile: nothing was answered on it, and the
             # request never began there. Once more on a fresh one.
             stale = idle >= _STALE_AFTER and isinstance(_innermost(error.__cause__), _STALE)
-            if not stale or transport.connections_made(request.url) != made:
+            again = request.body is None or isinstance(request.body, bytes)
+            if not stale or not again or transport.connections_made(request.url) != made:
                 raise
             return self._attempt(transport, request)
 
@@ -143,6 +179,8 @@ class HttpClient:
         try:
             return transport.exchange(request.method, request.url, request.headers, request.body, limit or None)
         except ReadTimeoutError as error:
+            if not limit:  # a TLS handshake with a limit of its own
+                raise UpstreamTransport(f"cannot reach {_place(request.url)}: timed out") from error
             raise FirstByteTimeout(limit) from error
         except TRANSPORT_FAULTS as error:
             raise UpstreamTransport(_describe(error, request.url)) from error

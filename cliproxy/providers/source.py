@@ -43,15 +43,18 @@ class BodySource:
     """Body of one upstream response. ``read`` it to its end, or ``close`` it to abort.
 
     ``started`` is the monotonic time at which the request was sent; the first-byte limit counts from there.
+    ``decode`` False leaves the body's Content-Encoding alone.
     """
 
-    def __init__(self, response: BaseHTTPResponse, limits: TimeLimits, started: float) -> None:
+    def __init__(
+        self, response: BaseHTTPResponse, limits: TimeLimits, started: float, *, decode: bool = True
+    ) -> None:
         self.keepalive = 0.0
         self._response = response
         self._reader = _reader_of(response)
         self._take: Any = getattr(self._reader, "read1", None)
         self._framing = _framing_of(response)
-        self._decoder = stream_decoder(response.headers.get("content-encoding", ""))
+        self._decoder = stream_decoder(response.headers.get("content-encoding", "")) if decode else None
         self._limits = limits
         self._since = started  # when the current silence began
         self._paused = started  # when the last keep-alive pause was taken

@@ -12,7 +12,7 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ import certifi
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, Retry, Timeout
-from urllib3.connection import HTTPConnection
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.response import BaseHTTPResponse
 from urllib3.util.ssl_ import create_urllib3_context
 
@@ -54,15 +54,29 @@ def _socket_options() -> list[tuple[int, int, int]]:
     return [(level, name, int(value)) for level, name, value in options]
 
 
+def _connections_with(handshake_seconds: float) -> type[HTTPSConnection]:
+    """Connections that wait so long, and no longer, for each step of the TLS handshake."""
+
+    class Limited(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            made: socket.socket = super()._new_conn()
+            made.settimeout(handshake_seconds)
+            return made
+
+    return Limited
+
+
 class Transport(HTTPAdapter):
     """All connections that leave through one proxy, or directly (``proxy_url`` empty).
 
-    ``proxy_url`` is http://, https:// or socks5h://, user and password inside.
+    ``proxy_url`` is http://, https:// or socks5h://, user and password inside. ``handshake_seconds`` limits TLS
+    handshakes more tightly than ``CONNECT_TIMEOUT``; 0 = not at all.
     """
 
-    def __init__(self, context: ssl.SSLContext, proxy_url: str = "") -> None:
+    def __init__(self, context: ssl.SSLContext, proxy_url: str = "", handshake_seconds: float = 0.0) -> None:
         self._context = context
         self._proxy_url = proxy_url
+        self._tls_connections = _connections_with(handshake_seconds) if handshake_seconds else None
         self._last_use: dict[tuple[str, str, int | None], float] = {}
         self._pools: dict[tuple[str, str, int | None], HTTPConnectionPool] = {}
         super().__init__(pool_connections=_MAX_HOSTS, pool_maxsize=_MAX_CONNECTIONS)
@@ -91,7 +105,12 @@ class Transport(HTTPAdapter):
         """Do nothing: setting ``ca_certs`` on the pool would load the bundle again for each connection."""
 
     def exchange(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, read_timeout: float | None
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | Iterable[bytes] | None,
+        read_timeout: float | None,
     ) -> BaseHTTPResponse:
         """Send one request and return the response with its body unread. Redirects are not followed.
 
@@ -146,6 +165,8 @@ class Transport(HTTPAdapter):
             self._pools.clear()
             self._last_use.clear()
         pool: HTTPConnectionPool = manager.connection_from_host(host, port=port, scheme=scheme)
+        if scheme == "https" and self._tls_connections is not None:
+            pool.ConnectionCls = self._tls_connections
         self._pools[scheme, host, port] = pool
         return pool
 

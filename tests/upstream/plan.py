@@ -62,6 +62,10 @@ class Plan:
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes | None = None
     """These bytes in place of what the protocol would say."""
+    pieces: tuple[bytes, ...] | None = None
+    """The same in several writes."""
+    kind: str = "application/json"
+    """The content type of ``body`` and ``pieces``; empty = none."""
     events: tuple[bytes, ...] | None = None
     """These events in place of the reply's, in streams."""
     refuse: bool = False

@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from upstream.plan import Framing, Plan, compressed
@@ -34,6 +34,8 @@ class Recorded:
     headers: Mapping[str, str]
     body: bytes
     connection: int
+    fields: tuple[tuple[str, str], ...] = ()
+    """All headers as they were sent, names too."""
     at: float = field(default_factory=time.monotonic)
     answered: float | None = None
     """When the whole answer had been written."""
@@ -60,6 +62,10 @@ class _Gone(Exception):
     """The peer has closed."""
 
 
+class _TooShort(Exception):
+    """The peer has closed before its request was complete."""
+
+
 class FakeUpstream:
     """Listens from the start; use as a context manager, or call ``stop``."""
 
@@ -70,6 +76,8 @@ class FakeUpstream:
         self.requests: list[Recorded] = []
         self.refusals: list[str] = []
         """Why requests were answered 400 as malformed."""
+        self.broken = 0
+        """Requests whose client left before they were complete."""
         self._plans: deque[Plan] = deque()
         self._default = Plan()
         self._lock = threading.Lock()
@@ -156,6 +164,8 @@ class FakeUpstream:
                 while not self._stopping and (request := _read_request(reader, number)) is not None:
                     if not self._answer(connection, request):
                         break
+        except _TooShort:
+            self.broken += 1
         except OSError:
             pass
         finally:
@@ -165,18 +175,25 @@ class FakeUpstream:
         """Carry out the plan; False when the connection ends with it."""
         plan = self._take(request)
         try:
-            asked = understand(request.method, request.target, request.headers, request.body)
+            asked = self.understand(request)
         except Malformed as error:
             self.refusals.append(f"{request.method} {request.target}: {error}")
             plan = Plan(status=400, body=json.dumps({"error": {"message": f"malformed: {error}"}}).encode())
             asked = None
         try:
-            stays = self._perform(_Wire(connection, self._released), plan, asked)
+            stays = self._perform(_Wire(connection, self._released), plan, asked, request)
             request.answered = time.monotonic()
             return stays
         except (_Gone, OSError):
             request.left = time.monotonic()
             return False
+
+    def understand(self, request: Recorded) -> Asked | None:
+        """What the request asks for; None = whatever, the plan's own bytes answer.
+
+        :raises Malformed: no client should send that.
+        """
+        return understand(request.method, request.target, request.headers, request.body)
 
     def _take(self, request: Recorded) -> Plan:
         with self._lock:
@@ -185,7 +202,7 @@ class FakeUpstream:
             self.requests.append(request)
             return self._plans.popleft() if self._plans else self._default
 
-    def _perform(self, wire: _Wire, plan: Plan, asked: Asked | None) -> bool:
+    def _perform(self, wire: _Wire, plan: Plan, asked: Asked | None, request: Recorded) -> bool:
         if plan.stall_before:
             wire.hold()
         elif plan.delay:
@@ -196,6 +213,9 @@ class FakeUpstream:
         if plan.encoding:
             pieces = compressed(pieces, plan.encoding)
         framing = plan.framing
+        if request.method == "HEAD" or plan.status in (204, 304):
+            wire.head(replace(plan, framing=Framing.LENGTH), kind, length=sum(map(len, pieces)))
+            return True
         if framing is Framing.LENGTH:
             whole = list(pieces)
             wire.head(plan, kind, length=sum(map(len, whole)))
@@ -217,8 +237,10 @@ class FakeUpstream:
 
 def _content(plan: Plan, asked: Asked | None) -> tuple[str, Iterator[bytes]]:
     """(content type, pieces) of the answer."""
+    if plan.pieces is not None:
+        return plan.kind, iter(plan.pieces)
     if plan.body is not None or asked is None:
-        return "application/json", iter([plan.body] if plan.body else [])
+        return plan.kind, iter([plan.body] if plan.body else [])
     voice = asked.voice
     if not 200 <= plan.status < 300:
         return "application/json", iter([json.dumps(voice.error(plan.status, plan.message)).encode()])
@@ -247,7 +269,9 @@ class _Wire:
 
     def head(self, plan: Plan, kind: str, length: int | None = None) -> None:
         """Status line and headers, as one write."""
-        lines = [f"HTTP/1.1 {plan.status} {_STATUS_WORDS.get(plan.status, 'Whatever')}", f"Content-Type: {kind}"]
+        lines = [f"HTTP/1.1 {plan.status} {_STATUS_WORDS.get(plan.status, 'Whatever')}"]
+        if kind:
+            lines.append(f"Content-Type: {kind}")
         if plan.encoding:
             lines.append(f"Content-Encoding: {plan.encoding}")
         if length is not None:
@@ -285,22 +309,30 @@ def _read_request(reader: Any, connection: int) -> Recorded | None:
     if not line.strip():
         return None
     method, target, _ = line.decode("latin-1").split(" ", 2)
-    headers: dict[str, str] = {}
+    fields = []
     while header := reader.readline(65537).strip():
         name, _, value = header.decode("latin-1").partition(":")
-        headers[name.lower()] = value.strip()
+        fields.append((name, value.strip()))
+    headers = {name.lower(): value for name, value in fields}
     if headers.get("transfer-encoding", "").lower() == "chunked":
         body = b"".join(_chunks(reader))
     else:
-        body = reader.read(int(headers.get("content-length", "0")))
-    return Recorded(method, target, headers, body, connection)
+        body = _exactly(reader, int(headers.get("content-length", "0")))
+    return Recorded(method, target, headers, body, connection, tuple(fields))
 
 
 def _chunks(reader: Any) -> Iterator[bytes]:
-    while size := int(reader.readline().split(b";")[0], 16):
-        yield reader.read(size)
+    while size := int(reader.readline().split(b";")[0] or b"-1", 16):
+        yield _exactly(reader, size)
         reader.readline()
     reader.readline()
+
+
+def _exactly(reader: Any, size: int) -> bytes:
+    data: bytes = reader.read(size) if size > 0 else b""
+    if len(data) != size:
+        raise _TooShort
+    return data
 
 
 def _shut(connection: socket.socket) -> None:
