@@ -28,6 +28,7 @@ from cliproxy.pool.state_keeper import StateKeeper
 from cliproxy.pool.stores.file import FileStore
 from cliproxy.pool.token_keeper import PoolTokens
 from cliproxy.providers.aistudio import AiStudioProvider
+from cliproxy.providers.amp_secrets import AmpSecrets, SecretsFile
 from cliproxy.providers.antigravity import AntigravityProvider
 from cliproxy.providers.code_assist import CodeAssist
 from cliproxy.providers.credential import Credential
@@ -37,13 +38,16 @@ from cliproxy.providers.registry import Providers
 from cliproxy.providers.relay import Relays
 from cliproxy.records import applog
 from cliproxy.records.usage import RecentUsage
+from cliproxy.routing.executor import Routing
 from cliproxy.routing.fetched_models import FetchedModels
 from cliproxy.routing.registration import models_for
 from cliproxy.routing.registry import ModelRegistry
 from cliproxy.routing.resolver import Resolver
 from cliproxy.translation.hub import Hub
 from cliproxy.web import claude, gemini, internal, models, openai, relay, responses, server, system
+from cliproxy.web.amp.module import AmpModule
 from cliproxy.web.authentication import Authenticator
+from cliproxy.web.modules import ModuleContext, register_all
 from cliproxy.web.services import EXTENSION, Services
 
 log = logging.getLogger(__name__)
@@ -94,17 +98,21 @@ def _assemble(live: LiveSettings, path: Path | None) -> Flask:
     tokens.bind(pool, refresher)
     relays = Relays(source.connect, source.disconnect)
     providers.register(AiStudioProvider.key, AiStudioProvider(relays, live, pipeline))
+    dispatcher = Dispatcher(pool, settings=live, usage=RecentUsage(), renew=tokens.after_refusal)
     found = Services(
         settings=live, authenticator=Authenticator(settings.api_keys), resolver=Resolver(registry), registry=registry,
-        dispatcher=Dispatcher(pool, settings=live, usage=RecentUsage(), renew=tokens.after_refusal), relays=relays,
-        code_assist=CodeAssist(http),
+        dispatcher=dispatcher, relays=relays, code_assist=CodeAssist(http),
     )  # fmt: skip
     app = Flask("cliproxy", static_folder=None)
     app.extensions[EXTENSION] = found
     server.install(app)
     for module in (system, models, openai, responses, claude, gemini, internal, relay):
         app.register_blueprint(module.blueprint)
-    lifecycle = Lifecycle(live, pool, source, refresher, http, found, path)
+    routes = Routing.of(pool, registry, dispatcher, settings)
+    app.extensions[f"{EXTENSION}.routing"] = routes
+    amp = AmpModule(routes, AmpSecrets(SecretsFile.of_user()), http)
+    register_all([amp], ModuleContext(app, found, settings, lambda environ: found.authenticator.check(environ)))
+    lifecycle = Lifecycle(live, pool, source, refresher, http, found, amp, path)
     app.extensions[f"{EXTENSION}.lifecycle"] = lifecycle
     lifecycle.start(app)
     return app
@@ -121,9 +129,11 @@ class Lifecycle:
         refresher: RefreshScheduler,
         http: HttpClient,
         found: Services,
+        amp: AmpModule,
         path: Path | None,
     ) -> None:
         self._live, self._source, self._http, self._services, self._path = live, source, http, found, path
+        self._amp = amp
         self._watcher: ConfigWatcher | None = None
         self._keeper = StateKeeper(pool, source)
         self._refresher = refresher
@@ -180,6 +190,8 @@ class Lifecycle:
         applog.set_debug(new.debug)
         self._source.settings_changed(old, new)
         self._services.authenticator = Authenticator(new.api_keys)
+        if (old.ampcode, old.oauth_model_alias) != (new.ampcode, new.oauth_model_alias):
+            self._amp.on_config_updated(new)
         if new.ws_auth and not old.ws_auth:
             self._services.relays.close_all()
             log.debug("ws-auth enabled; existing websocket sessions terminated to enforce authentication")

@@ -7,6 +7,7 @@ is covered too (design 5, anchors.md 3.3). Servers without gevent sockets get a 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 from collections.abc import Mapping
@@ -23,6 +24,18 @@ _TLS_ALERT = b"\x15"  # a TLS client says goodbye with an alert record before it
 
 class ClientDisconnected(gevent.GreenletExit):  # type: ignore[misc]
     """The client closed its connection; passes through everything up to the server, which ends the request quietly."""
+
+
+def cut(environ: Mapping[str, Any]) -> ClientDisconnected:
+    """Close the client's connection under a started answer, so that it counts as broken off and not as ended.
+
+    Returns what to raise then: the server ends the request without a word.
+    """
+    client = environ.get("gunicorn.socket")
+    if client is not None:
+        with contextlib.suppress(OSError):
+            client.shutdown(socket.SHUT_RDWR)
+    return ClientDisconnected()
 
 
 class ClientWatch:

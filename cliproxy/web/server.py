@@ -10,6 +10,8 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import RequestRedirect, WebsocketMismatch
 
 from cliproxy.records.applog import NO_REQUEST, set_request_id
+from cliproxy.web.amp import paths
+from cliproxy.web.proxied import ProxiedResponse
 
 log = logging.getLogger(__name__)
 
@@ -21,13 +23,12 @@ CORS = (
 _WITH_ID = (
     "/v1/chat/completions", "/v1/completions", "/v1/messages", "/v1/responses", "/v1beta/models/", "/api/provider/",
 )  # fmt: skip
-_AMP_API = ("internal", "user", "auth", "meta", "ads", "telemetry", "threads", "otel", "tab")
-_AMP_ROOT = ("threads", "docs", "settings", "auth", "threads.rss", "news.rss")
 _HEAD_PATHS = ("/", "/healthz")
 
 
 def install(app: Flask) -> None:
     """Add the common behaviour to an application."""
+    app.url_map.merge_slashes = False  # two slashes are another path, also one for Amp's server
     app.before_request(_begin)
     app.after_request(_with_cors)
     app.register_error_handler(404, _not_found)
@@ -41,22 +42,19 @@ def _begin() -> Response | None:
     set_request_id(secrets.token_hex(4) if path.startswith(_WITH_ID) else NO_REQUEST)
     method = request.method
     if method == "OPTIONS":
-        return Response(status=403 if is_amp_management(path) else 204)
-    if method == "HEAD" and path not in _HEAD_PATHS:
+        return Response(status=403 if paths.is_management(path) else 204)
+    if method == "HEAD" and path not in _HEAD_PATHS and not paths.takes_any_method(path):
         return _plain_404()
     return None
 
 
-def is_amp_management(path: str) -> bool:
-    """True on the paths that belong to Amp's own server (amp-routing.md 2.1, 2.2): no CORS there."""
-    first, _, rest = path[1:].partition("/")
-    if first == "api":
-        return rest.partition("/")[0] in _AMP_API or rest.startswith("provider/google/v1beta1/")
-    return first in _AMP_ROOT
-
-
 def _with_cors(response: Response) -> Response:
-    if not is_amp_management(request.path):
+    if paths.is_management(request.path):
+        return response
+    if isinstance(response, ProxiedResponse):
+        for name, value in CORS:
+            response.headers.setdefault(name, value)
+    else:
         response.headers.extend(CORS)
     return response
 

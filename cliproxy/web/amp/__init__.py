@@ -1,0 +1,1 @@
+"""Amp's clients: model calls from local accounts where possible, everything else through to Amp's own server."""
