@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import gevent
 from gevent import monkey
@@ -30,3 +31,62 @@ def _caught(work: Callable[[], T]) -> tuple[T | None, Exception | None]:
         return work(), None
     except Exception as error:  # noqa: BLE001 - handed on
         return None, error
+
+
+class Worker:
+    """One real thread of its own for slow work (disks, databases), which is done in order.
+
+    ``submit`` never waits: under gevent the thread works while greenlets go on. Without gevent's patches work is done
+    at once, in the caller's thread. ``work`` must take no lock that a greenlet holds, so it must not log.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._jobs: deque[tuple[Callable[[], object], Callable[[Exception], object]]] = deque()
+        self._pool: Any = None
+        self._pump: Any = None
+
+    def __repr__(self) -> str:
+        return f"<Worker {self._name}, {len(self._jobs)} jobs waiting>"
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that have not begun."""
+        return len(self._jobs)
+
+    def submit(self, work: Callable[[], object], failed: Callable[[Exception], object]) -> None:
+        """Do ``work`` soon; ``failed`` gets its exception, in a greenlet that may log."""
+        if not monkey.is_module_patched("threading"):
+            _, error = _caught(work)
+            if error is not None:
+                failed(error)
+            return
+        self._jobs.append((work, failed))
+        if self._pump is None:
+            self._pump = gevent.spawn(self._run)
+
+    def drain(self, seconds: float = 10.0) -> bool:
+        """Wait until everything submitted so far is done; False when it takes too long."""
+        pump = self._pump
+        if pump is not None and pump is not gevent.getcurrent():
+            pump.join(seconds)
+        return self._pump is None
+
+    def stop(self, seconds: float = 10.0) -> None:
+        """Finish what was submitted and end the thread."""
+        self.drain(seconds)
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.kill()
+
+    def _run(self) -> None:
+        if self._pool is None:
+            self._pool = gevent.get_hub().threadpool_class(1)
+        try:
+            while self._jobs:
+                work, failed = self._jobs.popleft()
+                _, error = self._pool.apply(_caught, (work,))
+                if error is not None:
+                    failed(error)
+        finally:
+            self._pump = None
