@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from cliproxy.config.masking import redact_proxy
+from cliproxy.masking import redact_proxy
 from cliproxy.config.settings import CompatProvider, KeyEntry, Model, Settings
 
 _SCALARS = (

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterable
 
-from cliproxy.config.masking import mask_key
+from cliproxy.masking import mask_key
 from cliproxy.errors import LoginError, UpstreamError, UpstreamStatus
 from cliproxy.oauth.flow import Authorization, Callback, TokenFile, authorization_url, checked_code, redirect_uri
 from cliproxy.oauth.secrets import new_state

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from cliproxy.config.masking import mask_key
+from cliproxy.masking import mask_key
 from cliproxy.config.settings import Settings
 from cliproxy.errors import CliproxyError, PoolError, ProviderNotFound, RequestError, UpstreamError
 from cliproxy.pool.attempts import ends_round, is_unknown_model

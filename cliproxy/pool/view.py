@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from cliproxy.config.masking import mask_key
+from cliproxy.masking import mask_key
 from cliproxy.pool.entry import Counters, Entry
 from cliproxy.pool.health import Block, Failure, Health
 from cliproxy.providers.credential import Credential
