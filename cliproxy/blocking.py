@@ -11,6 +11,9 @@ from gevent import monkey
 
 T = TypeVar("T")
 
+_BATCH = 32
+"""Jobs of a ``Worker`` that are handed to its thread at once."""
+
 
 def off_hub(work: Callable[[], T]) -> T:
     """Run ``work`` in a real thread and wait for it, so that other greenlets go on meanwhile.
@@ -55,7 +58,7 @@ class Worker:
         return len(self._jobs)
 
     def submit(self, work: Callable[[], object], failed: Callable[[Exception], object]) -> None:
-        """Do ``work`` soon; ``failed`` gets its exception, in a greenlet that may log."""
+        """Do ``work`` soon; ``failed`` gets its exception, in a greenlet that may log, maybe after later work."""
         if not monkey.is_module_patched("threading"):
             _, error = _caught(work)
             if error is not None:
@@ -84,9 +87,15 @@ class Worker:
             self._pool = gevent.get_hub().threadpool_class(1)
         try:
             while self._jobs:
-                work, failed = self._jobs.popleft()
-                _, error = self._pool.apply(_caught, (work,))
-                if error is not None:
-                    failed(error)
+                # Handing over to a thread and back costs more than most jobs: what has come together goes together.
+                batch = [self._jobs.popleft() for _ in range(min(len(self._jobs), _BATCH))]
+                errors = self._pool.apply(_all_caught, ([work for work, _ in batch],))
+                for (_, failed), error in zip(batch, errors, strict=True):
+                    if error is not None:
+                        failed(error)
         finally:
             self._pump = None
+
+
+def _all_caught(jobs: list[Callable[[], object]]) -> list[Exception | None]:
+    return [_caught(work)[1] for work in jobs]

@@ -13,6 +13,7 @@ from cliproxy.blocking import Worker  # noqa: E402
 
 sleep = monkey.get_original("time", "sleep")
 seen: list[object] = []
+errors: list[str] = []
 worker = Worker("tested")
 
 
@@ -35,10 +36,21 @@ def tick() -> None:
 
 ticking = gevent.spawn(tick)
 for number in range(4):
-    worker.submit(lambda number=number: job(number), lambda error: seen.append(str(error)))
+    worker.submit(lambda number=number: job(number), lambda error: errors.append(str(error)))
 waited = worker.waiting
 drained = worker.drain(5)
 ticking.kill()
 worker.submit(lambda: job(9), lambda error: None)
 worker.stop()
-print(json.dumps({"seen": seen, "waited": waited, "drained": drained, "ticks": ticks[0] > 5, "left": worker.waiting}))
+print(
+    json.dumps(
+        {
+            "seen": seen,
+            "errors": errors,
+            "waited": waited,
+            "drained": drained,
+            "ticks": ticks[0] > 5,
+            "left": worker.waiting,
+        }
+    )
+)

@@ -22,6 +22,6 @@ def test_under_gevent_a_thread_does_it_in_order() -> None:
     script = Path(__file__).with_name("patched_worker.py")
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=True)
     assert json.loads(done.stdout) == {
-        "seen": [[0, False], "no", [2, False], [3, False], [9, False]],
+        "seen": [[0, False], [2, False], [3, False], [9, False]], "errors": ["no"],
         "waited": 4, "drained": True, "ticks": True, "left": 0,
     }  # fmt: skip
