@@ -14,6 +14,8 @@ from cliproxy.config.environment import load_dotenv
 from cliproxy.config.load import config_path, load_file, refuse_sample_keys
 from cliproxy.config.settings import Settings
 from cliproxy.errors import ConfigError
+from cliproxy.records.output import LogOutput, LogPlan
+from cliproxy.web.gunicorn_log import GunicornLog
 
 _CONNECTIONS = 4000
 
@@ -70,7 +72,7 @@ limit_request_fields = 200
 limit_request_field_size = 65536
 http_parser = "auto"
 accesslog = None
-errorlog = "-"
+logger_class = GunicornLog
 loglevel = "warning"
 preload_app = False
 control_socket_disable = True
@@ -91,12 +93,23 @@ def on_starting(server):
     if not issubclass(server.cfg.worker_class, _gevent_worker()):
         print("cliproxy needs the gevent worker: gunicorn -k gevent wsgi:app", file=sys.stderr)
         sys.exit(1)
+    _configure_log()
     server.handle_int = server.handle_term  # Ctrl-C stops as gracefully as TERM
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 2 * _CONNECTIONS + 1024
     if soft != resource.RLIM_INFINITY and soft < wanted:
         limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+
+
+def _configure_log():
+    """The master's own messages go where the worker's go; a directory that cannot be used ends the start here."""
+    plan = LogPlan(_config.logging_to_file, _config.auth_dir, _config.logs_max_total_size_mb)
+    try:
+        LogOutput(plan, os.environ, own_thread=False).apply(plan)
+    except OSError as error:
+        print(f"failed to configure log output: {error}", file=sys.stderr)
+        sys.exit(1)
 
 
 def _gevent_worker():

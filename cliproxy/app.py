@@ -13,6 +13,7 @@ from pathlib import Path
 
 from flask import Flask
 
+from cliproxy import __version__
 from cliproxy.config.environment import load_dotenv
 from cliproxy.config.live import LiveSettings
 from cliproxy.config.load import config_path, load_file, refuse_sample_keys
@@ -37,7 +38,11 @@ from cliproxy.providers.pipeline import Pipeline
 from cliproxy.providers.registry import Providers
 from cliproxy.providers.relay import Relays
 from cliproxy.records import applog
-from cliproxy.records.usage import RecentUsage
+from cliproxy.records.metrics import Metrics
+from cliproxy.records.output import LogOutput, LogPlan
+from cliproxy.records.usage.queue import UsageQueue
+from cliproxy.records.usage.statistics import UsageStatistics
+from cliproxy.records.usage.store import UsageStore, database_path
 from cliproxy.routing.executor import Routing
 from cliproxy.routing.fetched_models import FetchedModels
 from cliproxy.routing.registration import models_for
@@ -45,8 +50,13 @@ from cliproxy.routing.registry import ModelRegistry
 from cliproxy.routing.resolver import Resolver
 from cliproxy.translation.hub import Hub
 from cliproxy.web import claude, gemini, internal, models, openai, relay, responses, server, system
+from cliproxy.web.access_log import AccessLog
 from cliproxy.web.amp.module import AmpModule
 from cliproxy.web.authentication import Authenticator
+from cliproxy.web.logs import RequestLogs
+from cliproxy.web.management.authentication import ManagementAuthenticator
+from cliproxy.web.metrics import MetricsView, credential_states
+from cliproxy.web.metrics import blueprint as metrics_blueprint
 from cliproxy.web.modules import ModuleContext, register_all
 from cliproxy.web.services import EXTENSION, Services
 
@@ -67,13 +77,19 @@ def create_app(settings: Settings | None = None, *, config: str | os.PathLike[st
         refuse_sample_keys(loaded)
         settings = loaded.settings
     applog.install(settings.debug)
+    output = LogOutput(_log_plan(settings), os.environ)
     if path is not None:
+        output.apply(_log_plan(settings))
         for warning in loaded.warnings:
             log.warning("config: %s", warning)
-    return _assemble(LiveSettings(settings), path)
+    return _assemble(LiveSettings(settings), path, output)
 
 
-def _assemble(live: LiveSettings, path: Path | None) -> Flask:
+def _log_plan(settings: Settings) -> LogPlan:
+    return LogPlan(settings.logging_to_file, settings.auth_dir, settings.logs_max_total_size_mb)
+
+
+def _assemble(live: LiveSettings, path: Path | None, output: LogOutput) -> Flask:
     settings = live.current
     http = HttpClient(live, os.environ)
     registry = ModelRegistry()
@@ -98,7 +114,13 @@ def _assemble(live: LiveSettings, path: Path | None) -> Flask:
     tokens.bind(pool, refresher)
     relays = Relays(source.connect, source.disconnect)
     providers.register(AiStudioProvider.key, AiStudioProvider(relays, live, pipeline))
-    dispatcher = Dispatcher(pool, settings=live, usage=RecentUsage(), renew=tokens.after_refusal)
+    metrics = Metrics(lambda: credential_states(pool.views()), __version__)
+    counted = database_path(settings.usage_database, output.directory)
+    usage = UsageStatistics(
+        UsageQueue(metrics.take), UsageStore(counted, enabled=settings.usage_statistics_enabled)
+    )  # fmt: skip
+    management = ManagementAuthenticator(live, os.environ)
+    dispatcher = Dispatcher(pool, settings=live, usage=usage, renew=tokens.after_refusal)
     found = Services(
         settings=live, authenticator=Authenticator(settings.api_keys), resolver=Resolver(registry), registry=registry,
         dispatcher=dispatcher, relays=relays, code_assist=CodeAssist(http),
@@ -108,11 +130,15 @@ def _assemble(live: LiveSettings, path: Path | None) -> Flask:
     server.install(app)
     for module in (system, models, openai, responses, claude, gemini, internal, relay):
         app.register_blueprint(module.blueprint)
+    app.register_blueprint(metrics_blueprint(MetricsView(metrics, management, live, usage.queue.flush)))
     routes = Routing.of(pool, registry, dispatcher, settings)
     app.extensions[f"{EXTENSION}.routing"] = routes
     amp = AmpModule(routes, AmpSecrets(SecretsFile.of_user()), http)
     register_all([amp], ModuleContext(app, found, settings, lambda environ: found.authenticator.check(environ)))
-    lifecycle = Lifecycle(live, pool, source, refresher, http, found, amp, path)
+    logs = RequestLogs(settings, output.directory)
+    logs.install(app, settings)
+    app.wsgi_app = AccessLog(app.wsgi_app, metrics.finished)  # type: ignore[method-assign]  # the outermost layer
+    lifecycle = Lifecycle(live, pool, source, refresher, http, found, amp, output, logs, usage, path)
     app.extensions[f"{EXTENSION}.lifecycle"] = lifecycle
     lifecycle.start(app)
     return app
@@ -130,10 +156,13 @@ class Lifecycle:
         http: HttpClient,
         found: Services,
         amp: AmpModule,
+        output: LogOutput,
+        logs: RequestLogs,
+        usage: UsageStatistics,
         path: Path | None,
     ) -> None:
         self._live, self._source, self._http, self._services, self._path = live, source, http, found, path
-        self._amp = amp
+        self._amp, self._output, self._logs, self._usage = amp, output, logs, usage
         self._watcher: ConfigWatcher | None = None
         self._keeper = StateKeeper(pool, source)
         self._refresher = refresher
@@ -142,6 +171,7 @@ class Lifecycle:
                 Job(1, self._keeper.look, "saving cooldowns"),
                 Job(5, source.save_again, "saving tokens again"),
                 Job(30, lambda: _ask_for_missing_models(pool), "asking for models"),
+                Job(output.cap.EVERY, output.cap.run, "keeping the size limit of the logs"),
                 Job(5, self._refresher.check, "looking for tokens to refresh"),
             ]
         )
@@ -175,6 +205,9 @@ class Lifecycle:
         self._refresher.stop()
         self._keeper.stop()
         self._http.close()
+        self._usage.stop()
+        self._logs.stop()
+        self._output.close()
 
     def _watch(self, path: Path) -> None:
         self._watcher = ConfigWatcher(
@@ -188,7 +221,11 @@ class Lifecycle:
 
     def _settings_changed(self, old: Settings, new: Settings) -> None:
         applog.set_debug(new.debug)
+        if self._path is not None:
+            self._output.reapply(_log_plan(new))
         self._source.settings_changed(old, new)
+        self._logs.settings_changed(old, new, self._output.directory)
+        self._usage.switch(new.usage_statistics_enabled)
         self._services.authenticator = Authenticator(new.api_keys)
         if (old.ampcode, old.oauth_model_alias) != (new.ampcode, new.oauth_model_alias):
             self._amp.on_config_updated(new)

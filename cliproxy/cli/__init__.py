@@ -16,6 +16,8 @@ _COMMANDS = {
     "config": ("cliproxy.cli.config", "config"),
     "credentials": ("cliproxy.cli.credentials", "credentials"),
     "login": ("cliproxy.cli.logins", "login"),
+    "logs": ("cliproxy.cli.logs", "logs"),
+    "usage": ("cliproxy.cli.usage", "usage"),
 }
 """Command name -> (module, attribute)."""
 

@@ -3,39 +3,36 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 
-import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cliproxy.cli.printing import print_tables
 from cliproxy.config.durations import short_duration
 from cliproxy.pool.view import Cooldown, CredentialView, timestamp
 
 _STYLES = {"active": "green", "cooling": "yellow", "blocked": "red", "error": "red", "disabled": "dim"}
-_PIPE_WIDTH = 1000
 _LONGEST_ERROR = 60
 
 
 def print_list(views: Sequence[CredentialView], now: float, *, served: bool) -> None:
     """One row per credential. ``served``: a server runs, what is shown is a few seconds old at most."""
     if not views:
-        _print("no credentials: add keys to the configuration, or log in with `cliproxy login`")
+        print_tables("no credentials: add keys to the configuration, or log in with `cliproxy login`")
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("credential", "provider", "account", "state", "cooling", "recovers", "last error", "usage"):
         table.add_column(name, overflow="fold")
     for view in views:
-        state = state_of(view)
+        state = view.state
         table.add_row(
             escape(view.credential.id), escape(view.credential.provider), escape(view.account or "-"),
             f"[{_STYLES[state]}]{state}[/]", escape(_cooling(view)), _recovery(view, now), escape(_error(view)),
             _usage(view),
         )  # fmt: skip
     note = "\n[dim]no server uses this auth directory now: this is how the last one left it[/]"
-    _print(table, *(() if served else (note,)))
+    print_tables(table, *(() if served else (note,)))
 
 
 def print_details(view: CredentialView, models: Sequence[str], now: float) -> None:
@@ -44,7 +41,7 @@ def print_details(view: CredentialView, models: Sequence[str], now: float) -> No
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    state = state_of(view)
+    state = view.state
     rows: list[tuple[str, str]] = [
         ("credential", credential.id), ("index", credential.index), ("provider", credential.provider),
         ("account", view.account or "-"), ("prefix", credential.prefix),
@@ -59,16 +56,7 @@ def print_details(view: CredentialView, models: Sequence[str], now: float) -> No
     for name, value in rows:
         if value and value != "-":
             table.add_row(name, f"[{_STYLES[state]}]{state}[/]" if name == "state" else escape(value))
-    _print(table, *(("", _cooldown_table(view.cooldowns, now)) if view.cooldowns else ()))
-
-
-def state_of(view: CredentialView) -> str:
-    """One word: disabled, blocked (nothing can be asked), cooling (some models), error (the last call), active."""
-    if view.credential.disabled:
-        return "disabled"
-    if view.cooldowns:
-        return "blocked" if view.unavailable else "cooling"
-    return "error" if view.status == "error" else "active"
+    print_tables(table, *(("", _cooldown_table(view.cooldowns, now)) if view.cooldowns else ()))
 
 
 def _cooldown_table(cooldowns: Sequence[Cooldown], now: float) -> Table:
@@ -82,18 +70,6 @@ def _cooldown_table(cooldowns: Sequence[Cooldown], now: float) -> Table:
             escape(_plain_words(cooldown.message)),
         )  # fmt: skip
     return table
-
-
-def _print(*things: Table | str) -> None:
-    """As wide as the terminal; into a pipe, wide enough that rows stay lines, without blanks at their ends."""
-    terminal = sys.stdout.isatty()
-    console = Console(width=None if terminal else _PIPE_WIDTH, highlight=False)
-    if terminal:
-        console.print(*things, sep="\n")
-        return
-    with console.capture() as captured:
-        console.print(*things, sep="\n")
-    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def _cooling(view: CredentialView) -> str:

@@ -7,7 +7,6 @@ by the server that looks after the auth directory, or here when none does.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +17,8 @@ from typing import Concatenate, ParamSpec
 import click
 
 from cliproxy.cli.credential_tables import print_details, print_list
-from cliproxy.config.environment import load_dotenv
-from cliproxy.config.load import config_path, load_file
+from cliproxy.cli.settings import read_settings
 from cliproxy.config.settings import Settings
-from cliproxy.errors import ConfigError
 from cliproxy.pool.auth_lock import AuthLock
 from cliproxy.pool.lifecycle import CredentialSource, ensure_auth_dir, has_file
 from cliproxy.pool.mailbox import Action, Wish, post
@@ -94,13 +91,7 @@ def accounts(path: str | None) -> Accounts:
 
     :raises click.ClickException: the configuration or the auth directory cannot be used.
     """
-    load_dotenv(os.environ)
-    file = config_path(path)
-    try:
-        settings = load_file(file, write_hash=False).settings
-    except ConfigError as error:
-        problems = "\n".join(f"  {problem}" for problem in error.problems)
-        raise click.ClickException(f"{file} cannot be used:\n{problems}") from error
+    _, settings = read_settings(path)
     registry = ModelRegistry()
 
     def register(credential: Credential, settings: Settings) -> None:

@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from cliproxy.masking import redact_proxy
 from cliproxy.config.settings import CompatProvider, KeyEntry, Model, Settings
+from cliproxy.masking import redact_proxy
 
 _SCALARS = (
     "port", "auth-dir", "debug", "logging-to-file", "usage-statistics-enabled", "disable-cooling", "request-log",

@@ -6,8 +6,8 @@ import re
 import time
 from collections.abc import Callable, Iterable
 
-from cliproxy.masking import mask_key
 from cliproxy.errors import LoginError, UpstreamError, UpstreamStatus
+from cliproxy.masking import mask_key
 from cliproxy.oauth.flow import Authorization, Callback, TokenFile, authorization_url, checked_code, redirect_uri
 from cliproxy.oauth.secrets import new_state
 from cliproxy.oauth.token_files import name_part

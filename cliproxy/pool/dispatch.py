@@ -13,15 +13,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from cliproxy.masking import mask_key
 from cliproxy.config.settings import Settings
 from cliproxy.errors import CliproxyError, PoolError, ProviderNotFound, RequestError, UpstreamError
+from cliproxy.masking import mask_key
 from cliproxy.pool.attempts import ends_round, is_unknown_model
 from cliproxy.pool.entry import Entry
 from cliproxy.pool.pool import Pool, Session
 from cliproxy.pool.sessions import session_ids
 from cliproxy.providers.base import Answer, AnswerStream, Call, Provider
 from cliproxy.providers.credential import Credential
+from cliproxy.records.request_log.attempts import Auth
+from cliproxy.records.request_log.exchange import current_attempts
+from cliproxy.records.summary import failure_summary
 from cliproxy.records.usage import Tokens, UsageRecord, UsageSink
 from cliproxy.translation.names import base_name
 
@@ -30,6 +33,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _JITTER, _LONGEST_JITTER = 0.25, 2.0
+_OK = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +181,7 @@ class Dispatcher:
         started = time.time()
         answer = self._attempt(entry, call, upstream_model, lambda p, used: p.execute(used, call, upstream_model))
         self._pool.succeeded(entry, call.route_model)
-        self._report(entry, call, upstream_model, answer.tokens, started)
+        self._report(entry, call, upstream_model, answer.tokens, started, status=_OK)
         return answer
 
     def _count(self, entry: Entry, call: Call, upstream_model: str) -> Answer:
@@ -202,16 +206,24 @@ class Dispatcher:
             return StartedStream(first, stream)
 
         result = self._attempt(entry, call, upstream_model, begin)
+        ttft = time.time() - started
+
+        def report(stream: AnswerStream, status: int, *, failed: bool = False) -> None:
+            self._report(entry, call, upstream_model, stream.tokens, started, failed=failed, ttft=ttft, status=status)
 
         def ended(stream: AnswerStream, error: CliproxyError | None) -> None:
             if error is None:
                 self._pool.succeeded(entry, call.route_model)
             else:
                 self._failed(entry, call, error)
-            self._report(entry, call, upstream_model, stream.tokens, started, failed=error is not None)
+            report(stream, _OK if error is None else error.status or 0, failed=error is not None)
 
-        result.stream.on_end = ended
-        result.stream.on_abort = lambda: self._pool.released(entry, call.route_model)
+        def aborted() -> None:
+            self._pool.released(entry, call.route_model)
+            if result.stream.tokens:  # the client went away: what the upstream has counted so far is used all the same
+                report(result.stream, _OK)
+
+        result.stream.on_end, result.stream.on_abort = ended, aborted
         return result
 
     def _attempt(
@@ -226,6 +238,8 @@ class Dispatcher:
         """One attempt with one credential, which may renew its token once; its failure is recorded here."""
         started = time.time()
         assert entry.provider is not None
+        if (attempts := current_attempts()) is not None:
+            attempts.auth = _auth_of(entry)
         try:
             if log.isEnabledFor(logging.DEBUG):
                 log.debug("%s", _use_line(entry.credential, call.route_model))
@@ -233,7 +247,7 @@ class Dispatcher:
         except UpstreamError as error:
             self._failed(entry, call, error)
             if report:
-                self._report(entry, call, upstream_model, Tokens(), started, failed=True)
+                self._report(entry, call, upstream_model, Tokens(), started, failed=True, status=error.status or 0)
             raise
         except BaseException:  # not the credential's doing: a refused request, or the client went away
             self._pool.released(entry, call.route_model)
@@ -251,10 +265,21 @@ class Dispatcher:
 
     def _failed(self, entry: Entry, call: Call, error: CliproxyError) -> None:
         self._pool.failed(entry, call.route_model, error)
-        log.debug("request error, error status: %s, error message: %s", error.status or 0, error.text[:500])
+        if log.isEnabledFor(logging.DEBUG):
+            summary = failure_summary("", error.text)[:500]
+            log.debug("request error, error status: %s, error message: %s", error.status or 0, summary)
 
     def _report(
-        self, entry: Entry, call: Call, model: str, tokens: Tokens, started: float, *, failed: bool = False
+        self,
+        entry: Entry,
+        call: Call,
+        model: str,
+        tokens: Tokens,
+        started: float,
+        *,
+        status: int,
+        failed: bool = False,
+        ttft: float = 0.0,
     ) -> None:
         self._pool.count(entry, tokens, failed=failed)
         self._usage.record(
@@ -268,8 +293,19 @@ class Dispatcher:
                 failed=failed,
                 tokens=tokens,
                 requested_at=started,
+                latency=max(0.0, time.time() - started),
+                ttft=max(0.0, ttft),
+                upstream_status=status,
+                request=call.request,
             )
         )
+
+
+def _auth_of(entry: Entry) -> Auth:
+    """How request logs name a credential (logging.md 11.1)."""
+    credential = entry.credential
+    kind, value = credential.account
+    return Auth(credential.executor_key, entry.id, credential.label, kind, value)
 
 
 def _use_line(credential: Credential, model: str) -> str:

@@ -57,6 +57,15 @@ class CredentialView:
         return min((cooldown.until for cooldown in self.cooldowns), default=0.0)
 
     @property
+    def state(self) -> str:
+        """One word: disabled, blocked (nothing can be asked), cooling (some models), error (the last call), active."""
+        if self.credential.disabled:
+            return "disabled"
+        if self.cooldowns:
+            return "blocked" if self.unavailable else "cooling"
+        return "error" if self.status == "error" else "active"
+
+    @property
     def account(self) -> str:
         """The account for people: an address, or a key with its middle left out."""
         kind, label = self.credential.account

@@ -14,7 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 from cliproxy.config.settings import Settings, empty
 from cliproxy.errors import CliproxyError, UpstreamError
 from cliproxy.providers.credential import Credential
-from cliproxy.records.usage import Tokens
+from cliproxy.records.usage import ClientRequest, Tokens
 from cliproxy.translation.formats import Format
 
 
@@ -42,6 +42,8 @@ class Call:
     """Route models to go on with, in order, when nobody is left for ``route_model`` (credentials.md 8)."""
     only_credentials: frozenset[str] = frozenset()
     """Ids of the credentials that may be asked; empty = all."""
+    request: ClientRequest | None = None
+    """What usage records say about the client's request: its route, and the status of its answer."""
 
     def with_model(self, route_model: str) -> Call:
         """The same call for another route model (a fallback)."""

@@ -15,6 +15,7 @@ from cliproxy.providers.base import AnswerStream, Call, Transform
 from cliproxy.providers.credential import Credential
 from cliproxy.providers.http import HttpClient, Outgoing, Reply
 from cliproxy.providers.pipeline import Pipeline
+from cliproxy.records.request_log.exchange import current_attempts
 from cliproxy.translation.formats import Format
 from cliproxy.translation.names import base_name
 
@@ -38,7 +39,7 @@ class HttpProvider:
     def outgoing(self, credential: Credential, url: str, headers: Mapping[str, str], body: bytes) -> Outgoing:
         """One upstream request with this provider's limits and the credential's proxy."""
         limits = self._settings().timeouts.of(self.key)
-        return Outgoing(url, headers, body, limits, credential.proxy_url)
+        return Outgoing(url, headers, body, limits, credential.proxy_url, log=current_attempts())
 
     def fetch(self, credential: Credential, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Send and read a whole answer."""

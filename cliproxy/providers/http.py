@@ -25,6 +25,7 @@ from cliproxy.errors import FirstByteTimeout, UpstreamError, UpstreamStatus, Ups
 from cliproxy.providers.retry_delay import delay_in_body
 from cliproxy.providers.source import TRANSPORT_FAULTS, BodySource
 from cliproxy.providers.transport import Transport, tls_context
+from cliproxy.records.request_log.attempts import Attempt, Attempts
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ _STALE = (RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 class Outgoing:
     """One upstream request. ``proxy_url`` is the credential's own proxy, empty = the global one; ``direct`` = none.
 
-    A ``body`` that is no bytes is sent piece by piece, and only once.
+    A ``body`` that is no bytes is sent piece by piece, and only once. ``log`` is where the call is written down.
     """
 
     url: str
@@ -56,6 +57,7 @@ class Outgoing:
     proxy_url: str = ""
     method: str = "POST"
     direct: bool = False
+    log: Attempts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +144,16 @@ class HttpClient:
     def _open(self, request: Outgoing) -> tuple[BaseHTTPResponse, BodySource]:
         started = time.monotonic()
         for _ in range(_MAX_REDIRECTS + 1):
-            response = self._exchange(request)
-            source = BodySource(response, request.limits, started)
+            attempt = _written_down(request)
+            try:
+                response = self._exchange(request)
+            except UpstreamError as error:
+                if attempt is not None:
+                    attempt.failed(error.text)
+                raise
+            if attempt is not None:
+                attempt.answered(response.status, tuple(response.headers.iteritems()))
+            source = BodySource(response, request.limits, started, log=attempt)
             status = response.status
             if 200 <= status < 300:
                 return response, source
@@ -216,6 +226,13 @@ class HttpClient:
         if not proxy or should_bypass_proxies(url, no_proxy=environment.get("no_proxy", "")):
             return ""
         return self._usable(proxy if "://" in proxy else f"http://{proxy}")
+
+
+def _written_down(request: Outgoing) -> Attempt | None:
+    if request.log is None:
+        return None
+    body = request.body if isinstance(request.body, bytes) else b""
+    return request.log.begin(request.url, request.method, request.headers, body)
 
 
 def _redirected(request: Outgoing, status: int, location: str) -> Outgoing:

@@ -18,6 +18,8 @@ from typing import Any
 import orjson
 
 from cliproxy.errors import UpstreamError, UpstreamStatus, UpstreamTransport
+from cliproxy.records.request_log.attempts import Attempt
+from cliproxy.records.request_log.exchange import current_attempts
 
 log = logging.getLogger(__name__)
 
@@ -56,10 +58,10 @@ class Incoming:
 
 
 class Exchange:
-    """One request that is under way over a session."""
+    """One request that is under way over a session; ``attempt`` is told what comes back."""
 
-    def __init__(self, session: Session, request_id: str) -> None:
-        self._session, self.id = session, request_id
+    def __init__(self, session: Session, request_id: str, attempt: Attempt | None = None) -> None:
+        self._session, self.id, self._attempt = session, request_id, attempt
         self.inbox: SimpleQueue[Incoming] = SimpleQueue()
 
     def next(self, seconds: float | None) -> Incoming | None:
@@ -70,11 +72,22 @@ class Exchange:
             return None
         if message.final:
             self.forget()
+        if self._attempt is not None:
+            _write_down(self._attempt, message)
         return message
 
     def forget(self) -> None:
         """Nobody waits any more; late messages are ignored."""
         self._session.forget(self.id)
+
+
+def _write_down(attempt: Attempt, message: Incoming) -> None:
+    if message.kind == "error":
+        attempt.failed(message.failure().text)
+        return
+    if message.status or message.headers:
+        attempt.answered(message.status, tuple((message.headers or {}).items()))
+    attempt.chunk(message.text.encode())
 
 
 class Session:
@@ -95,7 +108,10 @@ class Session:
 
         :raises UpstreamTransport: the session has ended, or the request could not be written.
         """
-        exchange = Exchange(self, str(uuid.uuid4()))
+        attempts = current_attempts()
+        shown = {name: ", ".join(values) for name, values in headers.items()}
+        attempt = attempts.begin(url, method, shown, body.encode()) if attempts is not None else None
+        exchange = Exchange(self, str(uuid.uuid4()), attempt)
         payload = {"method": method, "url": url, "headers": dict(headers), "body": body, "sent_at": _now()}
         with self._lock:
             if self._cause:

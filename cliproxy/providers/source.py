@@ -22,6 +22,7 @@ from cliproxy.compression import BadEncoding, stream_decoder
 from cliproxy.config.settings import TimeLimits
 from cliproxy.errors import FirstByteTimeout, IdleTimeout, UpstreamError, UpstreamTransport
 from cliproxy.providers.framing import Chunked, Counted, Framing, FramingError, UntilClose
+from cliproxy.records.request_log.attempts import Attempt
 
 _BLOCK = max(1 << 15, io.DEFAULT_BUFFER_SIZE)
 """Bytes to read at once; not less than http.client's buffer holds, so that the first read empties it."""
@@ -43,12 +44,19 @@ class BodySource:
     """Body of one upstream response. ``read`` it to its end, or ``close`` it to abort.
 
     ``started`` is the monotonic time at which the request was sent; the first-byte limit counts from there.
-    ``decode`` False leaves the body's Content-Encoding alone.
+    ``decode`` False leaves the body's Content-Encoding alone; ``log`` is told what is read.
     """
 
     def __init__(
-        self, response: BaseHTTPResponse, limits: TimeLimits, started: float, *, decode: bool = True
+        self,
+        response: BaseHTTPResponse,
+        limits: TimeLimits,
+        started: float,
+        *,
+        decode: bool = True,
+        log: Attempt | None = None,
     ) -> None:
+        self._log = log
         self.keepalive = 0.0
         self._response = response
         self._reader = _reader_of(response)
@@ -96,13 +104,16 @@ class BodySource:
                 if framing.done:
                     self._end()
                 if body:
+                    if self._log is not None:
+                        self._log.chunk(body)
                     return body
-        except UpstreamError:
-            self.close()
+        except UpstreamError as error:
+            self._break_off(error)
             raise
         except (FramingError, BadEncoding) as error:
-            self.close()
-            raise UpstreamTransport(f"upstream sent a damaged answer: {error}") from error
+            damaged = UpstreamTransport(f"upstream sent a damaged answer: {error}")
+            self._break_off(damaged)
+            raise damaged from error
         self._end()
         return None
 
@@ -129,6 +140,11 @@ class BodySource:
         self._ended = True
         self._stop_timer()
         self._response.close()
+
+    def _break_off(self, error: UpstreamError) -> None:
+        self.close()
+        if self._log is not None:
+            self._log.failed(error.text)
 
     def _linger(self) -> None:
         self.keepalive = 0.0

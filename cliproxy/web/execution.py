@@ -12,11 +12,21 @@ from cliproxy.errors import CliproxyError
 from cliproxy.providers.base import Answer, Call
 from cliproxy.records.applog import current_request_id
 from cliproxy.translation.formats import Format
+from cliproxy.web.client_request import client_request
 from cliproxy.web.context import RequestContext
 from cliproxy.web.disconnect import ClientWatch
 from cliproxy.web.protocols import JSON, Protocol
 from cliproxy.web.services import Services
-from cliproxy.web.streaming import Body, Convert, Framing, SseFraming, StreamWriter, json_body, start_with_retries
+from cliproxy.web.streaming import (
+    Body,
+    Convert,
+    Framing,
+    SseFraming,
+    StreamWriter,
+    json_body,
+    noted,
+    start_with_retries,
+)
 
 
 class Execution:
@@ -65,6 +75,7 @@ class Execution:
             alt=alt,
             compact=compact,
             fallback_models=context.fallback_models,
+            request=client_request(),
         )
 
     def stream(self, call: Call, framing: Framing | None = None) -> Response:
@@ -130,9 +141,9 @@ class Execution:
         try:
             answer = _result(worker)
         except CliproxyError as error:
-            yield self._protocol.body_of(error)
+            yield self._protocol.told(error)
             return
-        yield convert(answer.body) if convert else answer.body
+        yield noted(convert(answer.body) if convert else answer.body)
 
 
 def _caught(work: Callable[[], Answer]) -> Answer | Exception:

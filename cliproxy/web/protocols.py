@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from flask import Response
 
-from cliproxy.errors import CliproxyError
+from cliproxy.errors import CliproxyError, UpstreamError
+from cliproxy.records.request_log.exchange import current
 from cliproxy.translation.formats import CLAUDE, GEMINI, GEMINI_CLI, OPENAI, RESPONSES, Format
 from cliproxy.web import errors
 
@@ -30,13 +31,26 @@ class Protocol:
         """The body of an error before anything was sent."""
         return self.error_body(error.status or 500, errors.own_text(error, self.format))
 
+    def told(self, error: CliproxyError) -> bytes:
+        """The same, written down in the request's log."""
+        body = self.body_of(error)
+        note_error(error, body)
+        return body
+
     def error(self, error: CliproxyError) -> Response:
         """The response for an error before anything was sent (client-api.md 6.1)."""
         status = error.status or 500
-        response = Response(self.body_of(error), status=status, content_type=JSON)
+        response = Response(self.told(error), status=status, content_type=JSON)
         for name, value in error.headers.items():
             response.headers[name] = value
         return response
+
+
+def note_error(error: CliproxyError, body: bytes) -> None:
+    """Have the request's log say what the client is told (logging.md 11.4)."""
+    exchange = current()
+    if exchange is not None:
+        exchange.error(error.status or 500, error.text, body, upstream=isinstance(error, UpstreamError))
 
 
 def _data(status: int, text: str, last: bytes) -> bytes:

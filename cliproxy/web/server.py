@@ -1,15 +1,14 @@
-"""Behaviour of every route: CORS, request ids, unknown paths, crashes (client-api.md 2.1-2.3)."""
+"""Behaviour of every route: CORS, unknown paths, crashes (client-api.md 2.1-2.3)."""
 
 from __future__ import annotations
 
 import logging
-import secrets
 
 from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import RequestRedirect, WebsocketMismatch
 
-from cliproxy.records.applog import NO_REQUEST, set_request_id
+from cliproxy.records.request_log.exchange import current
 from cliproxy.web.amp import paths
 from cliproxy.web.proxied import ProxiedResponse
 
@@ -20,9 +19,6 @@ CORS = (
     ("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS"),
     ("Access-Control-Allow-Headers", "*"),
 )
-_WITH_ID = (
-    "/v1/chat/completions", "/v1/completions", "/v1/messages", "/v1/responses", "/v1beta/models/", "/api/provider/",
-)  # fmt: skip
 _HEAD_PATHS = ("/", "/healthz")
 
 
@@ -39,7 +35,6 @@ def install(app: Flask) -> None:
 
 def _begin() -> Response | None:
     path = request.path
-    set_request_id(secrets.token_hex(4) if path.startswith(_WITH_ID) else NO_REQUEST)
     method = request.method
     if method == "OPTIONS":
         return Response(status=403 if paths.is_management(path) else 204)
@@ -66,6 +61,8 @@ def _plain_404() -> Response:
 def _not_found(error: HTTPException) -> Response:
     """Unknown path or wrong method: one plain 404; a known path with a slash too many is redirected."""
     path = request.path
+    if (exchange := current()) is not None:
+        exchange.unrouted = True
     if path != "/" and path.endswith("/") and _is_route(path.rstrip("/")):
         query = request.query_string.decode("latin-1")
         target = path.rstrip("/") + (f"?{query}" if query else "")

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Protocol
 from flask import Response
 
 from cliproxy.errors import CliproxyError, PoolError
+from cliproxy.records.request_log.exchange import current
 from cliproxy.translation.formats import Format
 from cliproxy.web.disconnect import ClientWatch
 from cliproxy.web.errors import own_text
-from cliproxy.web.protocols import JSON
+from cliproxy.web.protocols import JSON, note_error
 from cliproxy.web.protocols import Protocol as ClientProtocol
 
 if TYPE_CHECKING:
@@ -153,7 +154,9 @@ class StreamWriter:
                 elif last := convert(block):
                     yield last
         except CliproxyError as error:
-            yield framing.error(error.status or 500, own_text(error, self._client), last)
+            told = framing.error(error.status or 500, own_text(error, self._client), last)
+            note_error(error, told)
+            yield told
         except Exception:
             log.exception("stream broke off")
             yield framing.error(500, "internal server error", last)
@@ -172,8 +175,16 @@ def set_upstream_model(response: Response, model: str) -> None:
         response.headers[UPSTREAM_MODEL] = model if model.isascii() else model.encode().decode("latin-1")
 
 
+def noted(body: bytes) -> bytes:
+    """``body``, written down in the request's log as what the execution layer answered (logging.md 11.4)."""
+    exchange = current()
+    if exchange is not None:
+        exchange.payload(body)
+    return body
+
+
 def json_body(body: bytes, upstream_model: str = "") -> Response:
     """A whole answer of the execution layer."""
-    response = Response(body, content_type=JSON)
+    response = Response(noted(body), content_type=JSON)
     set_upstream_model(response, upstream_model)
     return response

@@ -11,7 +11,9 @@ from flask import Response
 
 from cliproxy.errors import UpstreamError
 from cliproxy.providers.amp import AmpAnswer, AmpUpstream, ClientRequest
+from cliproxy.web.access_log import access_of
 from cliproxy.web.disconnect import ClientWatch, cut
+from cliproxy.web.headers import headers_of
 from cliproxy.web.protocols import JSON
 from cliproxy.web.proxied import ProxiedResponse
 from cliproxy.web.streaming import Body
@@ -26,6 +28,7 @@ _BUFFERED = 1 << 16
 
 def forward(upstream: AmpUpstream, environ: Mapping[str, Any], client_key: str, body: bytes | None = None) -> Response:
     """Amp's answer to the current request. ``body`` as it was sent, if it was read already; else it is streamed."""
+    access_of(environ).silent_abort = True
     upload = _Upload(environ, body)
     request = ClientRequest(
         environ["REQUEST_METHOD"], target_of(environ), headers_of(environ), upload.content, client_key,
@@ -54,17 +57,6 @@ def target_of(environ: Mapping[str, Any]) -> str:
     path = quote(environ.get("PATH_INFO", "/").encode("latin-1"))
     query = environ.get("QUERY_STRING", "")
     return f"{path}?{query}" if query else path
-
-
-def headers_of(environ: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The client's headers, as far as a WSGI server hands them on."""
-    names = {"CONTENT_TYPE": "Content-Type", "CONTENT_LENGTH": "Content-Length"}
-    headers = []
-    for variable, value in environ.items():
-        name = names.get(variable) or (variable[5:].replace("_", "-").title() if variable.startswith("HTTP_") else "")
-        if name and (value or variable.startswith("HTTP_")):
-            headers.append((name, value))
-    return headers
 
 
 class _Upload:

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Response, request
 
 from cliproxy.routing.extraction import action_of_path
+from cliproxy.web.access_log import access_of
 from cliproxy.web.amp.forwarding import forward
 from cliproxy.web.amp.gateway import Gateway
 from cliproxy.web.amp.paths import is_open
@@ -35,6 +36,7 @@ class ManagementView:
         """Answer the current request."""
         upstream = self._gateway.upstream
         if upstream is None:
+            access_of(request.environ).silent = True  # logging.md 2
             return fixed(_OFF, 503)
         principal = self.admitted()
         if isinstance(principal, Response):
