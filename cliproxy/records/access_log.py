@@ -13,8 +13,8 @@ class AccessRecord:
 
     ``path`` is what the client asked for, ``route`` the pattern that served it (``/v1beta/models/<path:action>``;
     empty = no route matched). ``seconds`` run from arrival to the last byte, ``first_byte`` to the beginning of the
-    answer (None = there was none). ``status`` is 499 when the client left before that; ``aborted`` = the request was
-    cut off, and no line was written. ``client`` is for display only.
+    answer (None = there was none). ``status`` is 499 when the client left before that; ``aborted`` = it left before the
+    end, or its connection was cut. ``client`` is for display only.
     """
 
     method: str

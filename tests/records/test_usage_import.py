@@ -13,7 +13,7 @@ import pytest
 from records.usage_bench import MOMENT, Usage, record, running
 
 from cliproxy.errors import RequestError
-from cliproxy.records.usage.moments import Moment
+from cliproxy.records.moments import Moment
 
 DETAIL: dict[str, Any] = {
     "timestamp": "2026-01-02T03:04:05.123456789+05:30", "source": "s", "auth_index": "i", "failed": True,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from itertools import chain
 
 from cliproxy import __version__
 from cliproxy.compression import KNOWN, BadEncoding, decompress, encodings_of
 from cliproxy.masking import mask_header
+from cliproxy.records.moments import Moment
 
 Headers = Sequence[tuple[str, str]]
 
@@ -22,12 +22,7 @@ _LONGEST_NAME = 150
 
 def timestamp(moment: float) -> str:
     """RFC 3339 of Unix seconds with the local offset; the fraction without trailing zeros, ``Z`` for UTC."""
-    local = datetime.fromtimestamp(round(moment, 6), UTC).astimezone()
-    text = local.strftime("%Y-%m-%dT%H:%M:%S")
-    if local.microsecond:
-        text += f".{local.microsecond:06d}".rstrip("0")
-    offset = local.strftime("%z")
-    return f"{text}Z" if offset == "+0000" else f"{text}{offset[:3]}:{offset[3:]}"
+    return Moment.of(moment).text
 
 
 def file_name(path: str, moment: float, request_id: str, *, error: bool = False) -> str:

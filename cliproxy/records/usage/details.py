@@ -7,7 +7,7 @@ from hashlib import blake2b
 
 import orjson
 
-from cliproxy.records.usage.moments import Moment
+from cliproxy.records.moments import Moment
 from cliproxy.records.usage.record import UNKNOWN, Tokens, UsageRecord
 
 

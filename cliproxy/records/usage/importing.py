@@ -9,8 +9,8 @@ from re import compile as pattern
 from typing import Any, NoReturn, TypeVar
 
 from cliproxy.errors import RequestError
+from cliproxy.records.moments import Moment
 from cliproxy.records.usage.details import Detail, plain, with_total
-from cliproxy.records.usage.moments import Moment
 from cliproxy.records.usage.record import UNKNOWN, Tokens
 
 T = TypeVar("T")

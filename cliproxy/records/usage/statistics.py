@@ -8,8 +8,8 @@ from dataclasses import asdict
 
 import orjson
 
+from cliproxy.records.moments import utc_now
 from cliproxy.records.usage.importing import ImportResult
-from cliproxy.records.usage.moments import utc_now
 from cliproxy.records.usage.queue import UsageQueue
 from cliproxy.records.usage.record import UsageRecord
 from cliproxy.records.usage.store import UsageStore
