@@ -8,10 +8,8 @@ from pathlib import Path
 
 import click
 
-from cliproxy.cli.serve import project_root
-from cliproxy.cli.settings import read_settings
+from cliproxy.cli.settings import log_directory, read_settings
 from cliproxy.errors import CliproxyError
-from cliproxy.records.log_dir import resolve_log_directory
 from cliproxy.records.log_reader import error_log_path, error_logs, read_log, request_log_path
 from cliproxy.records.log_tail import Tail
 
@@ -38,7 +36,7 @@ def logs(path: str | None, follow: bool, lines: int, errors: bool, name: str | N
     NAME is the file of a request or error log, or the request id that stands in the log's second brackets.
     """
     file, settings = read_settings(path)
-    directory = resolve_log_directory(os.environ, settings.auth_dir, _folder_of_server())
+    directory = log_directory(settings)
     try:
         if name is not None:
             _print_file(_find(directory, name))
@@ -54,14 +52,6 @@ def logs(path: str | None, follow: bool, lines: int, errors: bool, name: str | N
         raise click.ClickException(error.text) from error
     except OSError as error:
         raise click.ClickException(str(error)) from error
-
-
-def _folder_of_server() -> Path:
-    """The working directory of a server that ``cliproxy serve`` or ``scripts/serve`` starts: ``./logs`` is there."""
-    try:
-        return project_root()
-    except click.ClickException:
-        return Path.cwd()
 
 
 def _print_last(directory: Path, lines: int, end: int | None = None) -> None:

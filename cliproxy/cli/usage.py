@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,11 +12,10 @@ from typing import Any
 
 import click
 
-from cliproxy.cli.settings import read_settings
+from cliproxy.cli.settings import log_directory, read_settings
 from cliproxy.cli.usage_tables import Line, print_usage
 from cliproxy.config.settings import Settings
 from cliproxy.masking import mask_key
-from cliproxy.records.log_dir import resolve_log_directory
 from cliproxy.records.usage import database_path
 from cliproxy.records.usage.reading import Row, rows
 
@@ -71,7 +69,7 @@ def usage(path: str | None, days: int | None, as_json: bool) -> None:
 
 def place_of(settings: Settings) -> Path:
     """The database that a server with these settings writes."""
-    return database_path(settings.usage_database, resolve_log_directory(os.environ, settings.auth_dir))
+    return database_path(settings.usage_database, log_directory(settings))
 
 
 def report_of(found: Sequence[Row], database: Path, since: str, *, enabled: bool) -> Report:

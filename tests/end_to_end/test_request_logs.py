@@ -209,6 +209,10 @@ def test_failures_only(start: Start, upstream: FakeUpstream) -> None:
     proxy = start(settings)
     assert proxy.post(CHAT.path(), CHAT.body()).status == 200
     assert proxy.post("/v1/nowhere", {}).status == 404
+    assert proxy.ask("POST", CHAT.path(), CHAT.body()).status == 401
+    written = eventually(lambda: files(proxy), "the log of a refusal, and of what came before")
+    for path in written:
+        path.unlink()
     new = NewLogs(proxy)
     upstream.always(Plan(status=429, message="slow down"))
     for _ in range(5):
@@ -222,6 +226,7 @@ def test_failures_only(start: Start, upstream: FakeUpstream) -> None:
         assert text.count("slow down") == 2
     assert proxy.ask("POST", CHAT.path(), CHAT.body()).status == 401
     eventually(lambda: any("Missing API key" in path.read_text() for path in files(proxy)), "a refusal is logged")
+    assert not any("nowhere" in path.name for path in written), "unknown paths are not logged"
     proxy.write_config({**settings, "error-logs-max-files": 1})
     eventually(lambda: proxy.post(CHAT.path(), CHAT.body()) and len(files(proxy)) == 1, "one error log", every=0.2)
 

@@ -361,6 +361,15 @@ def test_a_fault_of_the_request_is_no_error_of_an_upstream(run: Run, recorder: R
     assert recorder.logs[0].errors == ()
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize("status", ["200 OK", "500 NO"])
+def test_nothing_is_kept_afterwards(run: Run, recorder: Recorder, enabled: bool, status: str) -> None:
+    """A connection that stays open must not hold what it has carried."""
+    recorder.enabled = enabled
+    run(answering(b"{}", status=status))
+    assert current() is None
+
+
 @pytest.mark.parametrize("status", ["200 OK", "399 X"])
 def test_fine_answers_are_not_kept(run: Run, recorder: Recorder, status: str) -> None:
     recorder.enabled = False
