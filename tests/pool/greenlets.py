@@ -29,7 +29,7 @@ from cliproxy.pool.state_keeper import StateKeeper
 from cliproxy.pool.stores.file import FileStore
 from cliproxy.providers.base import Answer, AnswerStream, Call
 from cliproxy.providers.credential import Credential
-from cliproxy.records.usage import RecentUsage, Tokens
+from cliproxy.records.usage import Tokens, UsageQueue
 from cliproxy.routing.registry import ModelRegistry
 from cliproxy.routing.tables import ModelInfo
 
@@ -130,7 +130,7 @@ class World:
             catalog=self.registry, registrar=self._register, providers=lambda c, s: self.upstream,
             settings=lambda: self.settings,
         )  # fmt: skip
-        self.dispatcher = Dispatcher(self.pool, settings=lambda: self.settings, usage=RecentUsage())
+        self.dispatcher = Dispatcher(self.pool, settings=lambda: self.settings, usage=UsageQueue())
         self.source = CredentialSource(self.pool, FileStore(""), self.settings)
         self.scheduler = RefreshScheduler(self.pool, self.source)
         self.keeper = StateKeeper(self.pool, self.source)

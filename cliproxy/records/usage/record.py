@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -84,22 +82,3 @@ class UsageSink(Protocol):
 
     def record(self, record: UsageRecord) -> None:
         """Take one record."""
-
-
-class RecentUsage:
-    """A sink that keeps the newest records in memory (default 1000) and counts all."""
-
-    def __init__(self, keep: int = 1000) -> None:
-        self._records: deque[UsageRecord] = deque(maxlen=keep)
-        self.count = 0
-
-    def record(self, record: UsageRecord) -> None:
-        """Take one record."""
-        self.count += 1
-        self._records.append(record)
-
-    def __iter__(self) -> Iterator[UsageRecord]:
-        return iter(tuple(self._records))
-
-    def __repr__(self) -> str:
-        return f"<RecentUsage {self.count} recorded>"

@@ -31,8 +31,7 @@ class Gateway:
         return f"<Gateway to {self.upstream!r}, {self._routing.router!r}>"
 
     def configure(self, settings: Settings) -> None:
-        """Take over a configuration. An address that makes no sense leaves the old one in use."""
-        self._routing.update(settings)
+        """Take over what is about Amp's server. An address that makes no sense leaves the old one in use."""
         self._secrets.configure(settings.ampcode.upstream_api_key, settings.ampcode.upstream_api_keys)
         url = settings.ampcode.upstream_url.strip()
         if url == self._url:

@@ -68,6 +68,7 @@ class AmpModule:
     def on_config_updated(self, settings: Settings) -> None:
         """Take over a configuration; nothing before ``register``."""
         if self.gateway is not None:
+            self._routing.update(settings)
             self.gateway.configure(settings)
 
 

@@ -27,10 +27,10 @@ SECRET = "amp-secret"
 class World:
     """One application; ``local`` answers its own models, ``amp`` is Amp's server."""
 
-    def __init__(self, folder: Path, local: FakeUpstream, amp: FakeAmp) -> None:
+    def __init__(self, folder: Path, local: FakeUpstream, amp: FakeAmp, **ampcode: Any) -> None:
         self.local, self.amp = local, amp
-        ampcode = Ampcode(upstream_url=amp.url, upstream_api_key=SECRET)
-        settings = Settings(api_keys=(KEY,), auth_dir=str(folder / "auths"), ampcode=ampcode)
+        section = Ampcode(**{"upstream_url": amp.url, "upstream_api_key": SECRET, **ampcode})
+        settings = Settings(api_keys=(KEY,), auth_dir=str(folder / "auths"), ampcode=section)
         self.app: Flask = create_app(settings)
         self._client = self.app.test_client()
         self._answers: list[TestResponse] = []
@@ -119,13 +119,13 @@ def amp() -> Iterator[FakeAmp]:
 
 
 @pytest.fixture
-def make_world(tmp_path: Path, local: FakeUpstream, amp: FakeAmp) -> Iterator[Callable[[], World]]:
+def make_world(tmp_path: Path, local: FakeUpstream, amp: FakeAmp) -> Iterator[Callable[..., World]]:
     loggers = logging.getLogger(), logging.getLogger("cliproxy")
     before = [(logger, logger.handlers[:], logger.level) for logger in loggers]
     made: list[World] = []
 
-    def make() -> World:
-        made.append(World(tmp_path, local, amp))
+    def make(**ampcode: Any) -> World:
+        made.append(World(tmp_path, local, amp, **ampcode))
         return made[-1]
 
     yield make
@@ -137,7 +137,7 @@ def make_world(tmp_path: Path, local: FakeUpstream, amp: FakeAmp) -> Iterator[Ca
 
 
 @pytest.fixture
-def world(make_world: Callable[[], World], monkeypatch: pytest.MonkeyPatch) -> World:
+def world(make_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.delenv("AMP_API_KEY", raising=False)
     monkeypatch.setenv("HOME", "/nonexistent")
     return make_world()

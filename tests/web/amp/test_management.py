@@ -10,7 +10,7 @@ from upstream.amp import FakeAmp
 from upstream.plan import Plan
 from web.amp.conftest import SECRET, World
 
-from cliproxy.config.settings import AmpUpstreamKey
+from cliproxy.config.settings import AmpMapping, AmpUpstreamKey
 
 API = (
     "/api/internal", "/api/internal/some/path", "/api/user", "/api/user/profile", "/api/auth", "/api/auth/login",
@@ -290,12 +290,18 @@ def test_other_changes_leave_it_alone(world: World, monkeypatch: pytest.MonkeyPa
     assert len(told) == 1
 
 
-def test_an_invalid_address_at_start(
-    make_world: Callable[[], World], amp: FakeAmp, caplog: pytest.LogCaptureFixture
-) -> None:
-    amp_url, amp.url = amp.url, "://invalid"
-    world = make_world()
-    amp.url = amp_url
+def test_an_invalid_address_at_start(make_world: Callable[..., World], caplog: pytest.LogCaptureFixture) -> None:
+    world = make_world(upstream_url="://invalid")
     assert "://invalid" in caplog.text
     assert world.ask("GET", "/api/user").json == OFF
     assert world.ask("GET", "/api/provider/openai/models").status_code == 200
+
+
+def test_a_mapping_that_makes_no_sense_is_said_once(
+    make_world: Callable[..., World], caplog: pytest.LogCaptureFixture
+) -> None:
+    """At the start, and again with each configuration that still has it."""
+    world = make_world(model_mappings=(AmpMapping("(", "t", regex=True),))
+    assert caplog.text.count("is not a regular expression") == 1
+    world.ampcode(force_model_mappings=True)
+    assert caplog.text.count("is not a regular expression") == 2
