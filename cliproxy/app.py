@@ -14,6 +14,7 @@ from pathlib import Path
 from flask import Flask
 
 from cliproxy import __version__
+from cliproxy.config.editing import ConfigEditor
 from cliproxy.config.environment import load_dotenv
 from cliproxy.config.live import LiveSettings
 from cliproxy.config.load import config_path, load_file, refuse_sample_keys
@@ -54,6 +55,8 @@ from cliproxy.web.access_log import AccessLog
 from cliproxy.web.amp.module import AmpModule
 from cliproxy.web.authentication import Authenticator
 from cliproxy.web.logs import RequestLogs
+from cliproxy.web.management.api import management_blueprint
+from cliproxy.web.management.assembly import Parts, all_routes
 from cliproxy.web.management.authentication import ManagementAuthenticator
 from cliproxy.web.metrics import MetricsView, credential_states
 from cliproxy.web.metrics import blueprint as metrics_blueprint
@@ -120,6 +123,7 @@ def _assemble(live: LiveSettings, path: Path | None, output: LogOutput) -> Flask
         UsageQueue(metrics.take), UsageStore(counted, enabled=settings.usage_statistics_enabled)
     )  # fmt: skip
     management = ManagementAuthenticator(live, os.environ)
+    editor = ConfigEditor(live, path)
     dispatcher = Dispatcher(pool, settings=live, usage=usage, renew=tokens.after_refusal)
     found = Services(
         settings=live, authenticator=Authenticator(settings.api_keys), resolver=Resolver(registry), registry=registry,
@@ -131,6 +135,7 @@ def _assemble(live: LiveSettings, path: Path | None, output: LogOutput) -> Flask
     for module in (system, models, openai, responses, claude, gemini, internal, relay):
         app.register_blueprint(module.blueprint)
     app.register_blueprint(metrics_blueprint(MetricsView(metrics, management, live, usage.queue.flush)))
+    app.register_blueprint(management_blueprint(management, all_routes(Parts(editor))))
     routes = Routing.of(pool, registry, dispatcher, settings)
     app.extensions[f"{EXTENSION}.routing"] = routes
     amp = AmpModule(routes, AmpSecrets(SecretsFile.of_user()), http)

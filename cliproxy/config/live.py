@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,12 +24,13 @@ Subscriber = Callable[[Settings, Settings], None]
 class LiveSettings:
     """Holds the current settings; ``reload`` replaces them when the file has really changed.
 
-    Readers take ``current`` once per request and keep it. ``problems`` are those of the last reload that failed,
-    empty when the file in force is the one on disk.
+    Readers take ``current`` once per request and keep it; it is in force since ``loaded_at`` (Unix). ``problems`` are
+    those of the last reload that failed, empty when the file in force is the one on disk.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.current = settings
+        self.loaded_at = time.time()
         self.problems: tuple[Problem, ...] = ()
         self.warnings: tuple[Problem, ...] = ()
         self._digest = ""
@@ -70,6 +72,13 @@ class LiveSettings:
             self.apply(loaded)
             return True
 
+    def put(self, write: Callable[[], tuple[bytes, Loaded]]) -> None:
+        """Put into force what ``write`` has just written as the file: its bytes, which no watcher need read again."""
+        with self._lock:
+            data, loaded = write()
+            self._digest = hashlib.sha256(data).hexdigest()
+            self.apply(loaded)
+
     def apply(self, loaded: Loaded) -> None:
         """Put settings into force and tell the subscribers; one that fails does not stop the others."""
         old, new = self.current, loaded.settings
@@ -79,7 +88,7 @@ class LiveSettings:
         lines = diff_lines(old, new)
         changes = "\n  ".join(["config changes detected:", *lines])
         log.debug(changes if lines else "no material config field changes detected")
-        self.current = new
+        self.current, self.loaded_at = new, time.time()
         log.info("config successfully reloaded, triggering client reload")
         for subscriber in tuple(self._subscribers):
             try:

@@ -17,7 +17,7 @@ from cliproxy.config.document import Path as KeyPath
 from cliproxy.config.legacy import migrate
 from cliproxy.config.management_key import hash_key, is_plaintext
 from cliproxy.config.normalise import normalise
-from cliproxy.config.save import update_scalar
+from cliproxy.config.save import update_scalar, with_scalar
 from cliproxy.config.settings import Settings
 from cliproxy.errors import ConfigError, Problem
 
@@ -75,14 +75,31 @@ def load_file(path: str | os.PathLike[str], *, write_hash: bool = True) -> Loade
         text = Path(path).read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([Problem(f"cannot read {path}: {error}")]) from None
-    loaded = load_text(text)
+    loaded, hashed = with_hashed_key(load_text(text))
+    return replace(loaded, rewritten=bool(hashed) and write_hash and _write_hash(path, hashed))
+
+
+def with_hashed_key(loaded: Loaded) -> tuple[Loaded, str]:
+    """The same with the hash of a plaintext management key, and that hash; empty when there was nothing to hash.
+
+    :raises ConfigError: the key is too long.
+    """
     secret = loaded.settings.remote_management.secret_key
     if not is_plaintext(secret):
-        return loaded
+        return loaded, ""
     hashed = hash_key(secret)
-    rewritten = write_hash and _write_hash(path, hashed)
     management = replace(loaded.settings.remote_management, secret_key=hashed)
-    return replace(loaded, settings=replace(loaded.settings, remote_management=management), rewritten=rewritten)
+    return replace(loaded, settings=replace(loaded.settings, remote_management=management)), hashed
+
+
+def check_text(text: str) -> tuple[str, Loaded]:
+    """What a text would be as a file of ours: with the management key hashed; nothing is written.
+
+    :raises ConfigError: with every problem; keys of the example are problems.
+    """
+    loaded, hashed = with_hashed_key(load_text(text))
+    refuse_sample_keys(loaded)
+    return with_scalar(text, _SECRET_KEY, hashed) if hashed else text, loaded
 
 
 def _write_hash(path: str | os.PathLike[str], hashed: str) -> bool:

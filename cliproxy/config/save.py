@@ -6,7 +6,7 @@ import io
 import json
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ from cliproxy.config.render import is_zero, render
 from cliproxy.config.settings import Settings
 from cliproxy.errors import ConfigError, Problem
 
+Check = Callable[[str], str]
+
 _WRITERS = threading.Lock()
 _LEGACY = {
     "auth": "api-keys",
@@ -46,8 +48,10 @@ _NAMED = frozenset({*_CHANNELS, "headers", "cloak", "params", "providers", "oaut
 """Mappings whose keys are the user's: those that are gone from the settings go from the file."""
 
 
-def save_settings(path: str | os.PathLike[str], settings: Settings) -> None:
-    """Bring the file up to ``settings``, changing nothing else.
+def save_settings(path: str | os.PathLike[str], settings: Settings, check: Check = str) -> bytes:
+    """Bring the file up to ``settings``, changing nothing else; the bytes that were written.
+
+    ``check`` gets the new text before it is written: it raises, or says what is to be written.
 
     :raises ConfigError: the file is not a mapping, or not YAML.
     :raises OSError: it cannot be written; it is as it was.
@@ -55,13 +59,13 @@ def save_settings(path: str | os.PathLike[str], settings: Settings) -> None:
     with _WRITERS:
         root = _load(Path(path).read_text("utf-8-sig"))
         merge_settings(root, settings)
-        atomic_write(path, _dump(root))
+        return _write(path, check(_dump(root)))
 
 
-def write_raw(path: str | os.PathLike[str], text: bytes) -> None:
-    """Write an uploaded file's own bytes; the caller has validated them (config.md 7.5)."""
+def write_raw(path: str | os.PathLike[str], text: str, check: Check = str) -> bytes:
+    """Write an uploaded file's own text (config.md 7.5). ``check`` and result as in ``save_settings``."""
     with _WRITERS:
-        atomic_write(path, unindent_comments(text.decode("utf-8-sig")).encode())
+        return _write(path, check(unindent_comments(text)))
 
 
 def update_scalar(path: str | os.PathLike[str], keys: tuple[str, ...], value: str) -> None:
@@ -70,8 +74,21 @@ def update_scalar(path: str | os.PathLike[str], keys: tuple[str, ...], value: st
     :raises ConfigError, OSError: as ``save_settings``.
     """
     with _WRITERS:
-        text = Path(path).read_bytes().decode("utf-8-sig")
-        atomic_write(path, (_replaced(text, keys, value) or _set_through_tree(text, keys, value)).encode())
+        _write(path, with_scalar(Path(path).read_bytes().decode("utf-8-sig"), keys, value))
+
+
+def with_scalar(text: str, keys: tuple[str, ...], value: str) -> str:
+    """A file's text with one nested text set.
+
+    :raises ConfigError: the file is not a mapping, or not YAML.
+    """
+    return _replaced(text, keys, value) or _set_through_tree(text, keys, value)
+
+
+def _write(path: str | os.PathLike[str], text: str) -> bytes:
+    data = text.encode()
+    atomic_write(path, data)
+    return data
 
 
 def merge_settings(root: CommentedMap, settings: Settings) -> None:
@@ -329,10 +346,10 @@ def _load(text: str) -> CommentedMap:
     return root
 
 
-def _dump(root: CommentedMap) -> bytes:
+def _dump(root: CommentedMap) -> str:
     out = io.StringIO()
     _yaml().dump(root, out)
-    return unindent_comments(put_back(out.getvalue(), root)).encode()
+    return unindent_comments(put_back(out.getvalue(), root))
 
 
 def _replaced(text: str, keys: tuple[str, ...], value: str) -> str | None:
@@ -358,4 +375,4 @@ def _set_through_tree(text: str, keys: tuple[str, ...], value: str) -> str:
             node[key] = CommentedMap(node.get(key) if _is_anchored(node.get(key)) else ())
         node = node[key]
     node[keys[-1]] = value
-    return _dump(root).decode()
+    return _dump(root)

@@ -229,7 +229,7 @@ def test_one_scalar_that_is_not_there_yet(tmp_path: Path, text: str) -> None:
 def test_raw_upload_keeps_its_bytes(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     raw = b"port:   1\nx:\n  # indented\n  y:    'z'\ntext: |\n  # kept\n"
-    write_raw(path, raw)
+    write_raw(path, raw.decode())
     assert path.read_bytes() == raw.replace(b"  # indented", b"# indented")
 
 
