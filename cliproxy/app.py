@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from flask import Flask
@@ -16,10 +17,12 @@ from flask import Flask
 from cliproxy import __version__
 from cliproxy.config.editing import ConfigEditor
 from cliproxy.config.environment import load_dotenv
-from cliproxy.config.live import LiveSettings
+from cliproxy.config.live import LiveSettings, file_digest
 from cliproxy.config.load import config_path, load_file, refuse_sample_keys
 from cliproxy.config.settings import Settings
 from cliproxy.config.watch import ConfigWatcher
+from cliproxy.oauth.desk import LoginDesk
+from cliproxy.oauth.web_login import WebLogins
 from cliproxy.pool.dispatch import Dispatcher
 from cliproxy.pool.housekeeping import Housekeeper, Job
 from cliproxy.pool.lifecycle import CredentialSource, ensure_auth_dir
@@ -39,11 +42,16 @@ from cliproxy.providers.pipeline import Pipeline
 from cliproxy.providers.registry import Providers
 from cliproxy.providers.relay import Relays
 from cliproxy.records import applog
+from cliproxy.records.access_log import AccessRecord
 from cliproxy.records.metrics import Metrics
 from cliproxy.records.output import LogOutput, LogPlan
+from cliproxy.records.recent import RecentRequests
+from cliproxy.records.request_log.logger import RequestLogger
+from cliproxy.records.timeline import Timeline
 from cliproxy.records.usage.queue import UsageQueue
 from cliproxy.records.usage.statistics import UsageStatistics
 from cliproxy.records.usage.store import UsageStore, database_path
+from cliproxy.routing.embedded import EmbeddedProviders, MakeProvider, ProviderParts
 from cliproxy.routing.executor import Routing
 from cliproxy.routing.fetched_models import FetchedModels
 from cliproxy.routing.registration import models_for
@@ -54,10 +62,12 @@ from cliproxy.web import claude, gemini, internal, models, openai, relay, respon
 from cliproxy.web.access_log import AccessLog
 from cliproxy.web.amp.module import AmpModule
 from cliproxy.web.authentication import Authenticator
+from cliproxy.web.callbacks import callbacks_blueprint
 from cliproxy.web.logs import RequestLogs
 from cliproxy.web.management.api import management_blueprint
 from cliproxy.web.management.assembly import Parts, all_routes
 from cliproxy.web.management.authentication import ManagementAuthenticator
+from cliproxy.web.management.panel import panel_blueprint
 from cliproxy.web.metrics import MetricsView, credential_states
 from cliproxy.web.metrics import blueprint as metrics_blueprint
 from cliproxy.web.modules import ModuleContext, register_all
@@ -66,18 +76,30 @@ from cliproxy.web.services import EXTENSION, Services
 log = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings | None = None, *, config: str | os.PathLike[str] | None = None) -> Flask:
-    """The WSGI application, ready to serve.
+def create_app(
+    settings: Settings | None = None,
+    *,
+    config: str | os.PathLike[str] | None = None,
+    request_logger: RequestLogger | None = None,
+    providers: Iterable[MakeProvider] = (),
+) -> Flask:
+    """The WSGI application, ready to serve. What it runs beside the requests ends with ``Lifecycle.stop``.
 
     :param settings: use these and watch nothing; None reads ``config``, ``CLIPROXY_CONFIG`` or ``./config.yaml``.
+    :param request_logger: writes request logs instead of files; it decides itself which ones (``docs/embedding.md``).
+    :param providers: make providers beside those of the configuration.
     :raises ConfigError: the file cannot be used; with every problem in it.
+    :raises ValueError: a provider's key is taken.
     """
-    path: Path | None = None
+    path, digest = None, ""
     if settings is None:
         load_dotenv(os.environ)
         path = config_path(os.fspath(config) if config is not None else None)
+        digest = file_digest(path) or ""
         loaded = load_file(path)
         refuse_sample_keys(loaded)
+        if loaded.rewritten:
+            digest = file_digest(path) or ""
         settings = loaded.settings
     applog.install(settings.debug)
     output = LogOutput(_log_plan(settings), os.environ)
@@ -85,26 +107,34 @@ def create_app(settings: Settings | None = None, *, config: str | os.PathLike[st
         output.apply(_log_plan(settings))
         for warning in loaded.warnings:
             log.warning("config: %s", warning)
-    return _assemble(LiveSettings(settings), path, output)
+    return _assemble(LiveSettings(settings, digest), path, output, request_logger, providers)
 
 
 def _log_plan(settings: Settings) -> LogPlan:
     return LogPlan(settings.logging_to_file, settings.auth_dir, settings.logs_max_total_size_mb)
 
 
-def _assemble(live: LiveSettings, path: Path | None, output: LogOutput) -> Flask:
+def _assemble(
+    live: LiveSettings,
+    path: Path | None,
+    output: LogOutput,
+    request_logger: RequestLogger | None,
+    makers: Iterable[MakeProvider],
+) -> Flask:
     settings = live.current
     http = HttpClient(live, os.environ)
     registry = ModelRegistry()
     pipeline = Pipeline(Hub(), live, registry.capability)
     tokens = PoolTokens()
     providers = Providers(http, live, pipeline, tokens, os.environ)
+    embedded = EmbeddedProviders(makers, ProviderParts(http, live, pipeline), providers)
 
     fetched = FetchedModels(providers.antigravity.fetch_models, lambda changed: pool.register_again(changed))
 
     def register(credential: Credential, settings: Settings) -> None:
         asked = credential.provider == AntigravityProvider.key and not credential.disabled
-        models = models_for(credential, settings, fetched.of(credential) if asked else None)
+        listed = fetched.of(credential) if asked else embedded.models_of(credential)
+        models = models_for(credential, settings, listed)
         registry.register(credential.id, credential.executor_key, models)
 
     store = FileStore("")
@@ -118,12 +148,14 @@ def _assemble(live: LiveSettings, path: Path | None, output: LogOutput) -> Flask
     relays = Relays(source.connect, source.disconnect)
     providers.register(AiStudioProvider.key, AiStudioProvider(relays, live, pipeline))
     metrics = Metrics(lambda: credential_states(pool.views()), __version__)
+    timeline, recent = Timeline(), RecentRequests()
     counted = database_path(settings.usage_database, output.directory)
     usage = UsageStatistics(
-        UsageQueue(metrics.take), UsageStore(counted, enabled=settings.usage_statistics_enabled)
+        UsageQueue(metrics.take, timeline.take), UsageStore(counted, enabled=settings.usage_statistics_enabled)
     )  # fmt: skip
     management = ManagementAuthenticator(live, os.environ)
     editor = ConfigEditor(live, path)
+    logins = WebLogins(LoginDesk(live, store, http, source.catch_up, os.environ, lambda: source.auth_dir))
     dispatcher = Dispatcher(pool, settings=live, usage=usage, renew=tokens.after_refusal)
     found = Services(
         settings=live, authenticator=Authenticator(settings.api_keys), resolver=Resolver(registry), registry=registry,
@@ -135,17 +167,27 @@ def _assemble(live: LiveSettings, path: Path | None, output: LogOutput) -> Flask
     for module in (system, models, openai, responses, claude, gemini, internal, relay):
         app.register_blueprint(module.blueprint)
     app.register_blueprint(metrics_blueprint(MetricsView(metrics, management, live, usage.queue.flush)))
-    app.register_blueprint(management_blueprint(management, all_routes(Parts(editor))))
+    parts = Parts(editor, output, usage, timeline, recent, logins, pool, source, registry, http)
+    app.register_blueprint(management_blueprint(management, all_routes(parts)))
+    app.register_blueprint(panel_blueprint(live, os.environ))
+    app.register_blueprint(callbacks_blueprint(logins))
     routes = Routing.of(pool, registry, dispatcher, settings)
     app.extensions[f"{EXTENSION}.routing"] = routes
     amp = AmpModule(routes, AmpSecrets(SecretsFile.of_user()), http)
     register_all([amp], ModuleContext(app, found, settings, lambda environ: found.authenticator.check(environ)))
-    logs = RequestLogs(settings, output.directory)
+    logs = RequestLogs(settings, output.directory, request_logger)
     logs.install(app, settings)
-    app.wsgi_app = AccessLog(app.wsgi_app, metrics.finished)  # type: ignore[method-assign]  # the outermost layer
-    lifecycle = Lifecycle(live, pool, source, refresher, http, found, amp, output, logs, usage, path)
+
+    def finished(done: AccessRecord) -> None:
+        for told in (metrics.finished, timeline.finished, recent.finished):
+            told(done)
+
+    app.wsgi_app = AccessLog(app.wsgi_app, finished)  # type: ignore[method-assign]  # the outermost layer
+    lifecycle = Lifecycle(live, pool, source, refresher, http, found, amp, output, logs, usage, logins, path)
     app.extensions[f"{EXTENSION}.lifecycle"] = lifecycle
     lifecycle.start(app)
+    for key in embedded.keys:
+        source.connect(key, key)
     return app
 
 
@@ -164,10 +206,11 @@ class Lifecycle:
         output: LogOutput,
         logs: RequestLogs,
         usage: UsageStatistics,
+        logins: WebLogins,
         path: Path | None,
     ) -> None:
         self._live, self._source, self._http, self._services, self._path = live, source, http, found, path
-        self._amp, self._output, self._logs, self._usage = amp, output, logs, usage
+        self._amp, self._output, self._logs, self._usage, self._logins = amp, output, logs, usage, logins
         self._watcher: ConfigWatcher | None = None
         self._keeper = StateKeeper(pool, source)
         self._refresher = refresher
@@ -206,6 +249,7 @@ class Lifecycle:
             self._watcher.stop()
         if self._keep_alive is not None:
             self._keep_alive.stop()
+        self._logins.stop()
         self._housekeeper.stop()
         self._refresher.stop()
         self._keeper.stop()

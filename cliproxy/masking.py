@@ -5,6 +5,8 @@ from __future__ import annotations
 from urllib.parse import quote_plus, unquote_plus, urlsplit
 
 _SECRET_PARTS = ("api-key", "apikey", "token", "secret")
+_QUERY_NAMES = ("key", "code", "redirect_url")
+"""The last two: what a provider sends back at the end of a login (ours)."""
 _QUERY_PARTS = ("api-key", "apikey", "api_key", "token", "secret")
 
 
@@ -35,7 +37,7 @@ def mask_query(query: str) -> str:
 def _mask_parameter(parameter: str) -> str:
     name, _, value = parameter.partition("=")
     plain = unquote_plus(name).strip().lower().removesuffix("[]")
-    if plain == "key" or any(part in plain for part in _QUERY_PARTS):
+    if plain in _QUERY_NAMES or any(part in plain for part in _QUERY_PARTS):
         return f"{name}={quote_plus(mask_key(unquote_plus(value).strip()))}"
     return parameter
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,16 +13,6 @@ from cliproxy.config.settings import Settings
 from cliproxy.errors import ConfigError
 
 CHAT = {"model": "demo-echo", "messages": [{"role": "user", "content": "say it again"}]}
-
-
-@pytest.fixture(autouse=True)
-def root_logger() -> Iterator[None]:
-    """``create_app`` sets the root logger up; put it back."""
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = before
-    root.setLevel(level)
 
 
 def test_ready_settings(tmp_path: Path) -> None:

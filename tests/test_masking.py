@@ -45,6 +45,8 @@ def test_headers(name: str, value: str, shown: str) -> None:
         ("auth_token=123456789", "auth_token=1234...6789"), ("monkey=123456789", "monkey=123456789"),
         ("a=1&client_secret[]=123456789&&b", "a=1&client_secret[]=1234...6789&&b"), ("key=", "key="), ("key", "key="),
         ("KEY=a%20b%20c", "KEY=a+...+c"), ("key=%20123456789%20", "key=1234...6789"), ("x%5Fapi%5Fkey=abc", "x%5Fapi%5Fkey=a...c"),
+        ("code=4/0AbCdEfG&state=s&zipcode=123456789", "code=4%2F0A...dEfG&state=s&zipcode=123456789"),
+        ("redirect_url=http://localhost/?code=123456789", "redirect_url=http...6789"),
         pytest.param("a=1&auth_token=abcdefghijkl&key", "a=1&auth_token=abcd...ijkl&key=", marks=pytest.mark.case("logging:18")),
         pytest.param("a=1&b=2", "a=1&b=2", marks=pytest.mark.case("logging:18")),
     ],

@@ -6,6 +6,7 @@ merge keys are resolved. Only the first document of a file counts.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ from cliproxy.errors import ConfigError, Problem
 
 Path = tuple[str | int, ...]
 _TAG = "tag:yaml.org,2002:"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,7 @@ class _Builder:
             return self.mapping(node, path)
         if isinstance(node, SequenceNode):
             return self.sequence(node, path)
+        self._check_characters(str(node.value), path, node)
         return Scalar(str(node.value), str(node.tag).removeprefix(_TAG), bool(getattr(node, "style", None)))
 
     def mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
@@ -144,6 +147,7 @@ class _Builder:
         for key_node, value_node in self._pairs(node, path):
             key, line = str(key_node.value), key_node.start_mark.line + 1
             here = (*path, key)
+            self._check_characters(key, path, key_node)
             if key in seen:
                 self.problems.append(Problem(f"duplicate key (first on line {seen[key]})", dotted(here), line))
             seen[key] = line
@@ -160,6 +164,11 @@ class _Builder:
                 self.lines[here] = item.start_mark.line + 1
                 items.append(self.value(item, here))
         return items
+
+    def _check_characters(self, text: str, path: Path, node: Node) -> None:
+        if _SURROGATE.search(text):
+            words = "holds a surrogate (an escape from \\ud800 to \\udfff): write the character itself"
+            self.problems.append(Problem(words, dotted(path), node.start_mark.line + 1))
 
     def _pairs(self, node: MappingNode, path: Path) -> Iterator[tuple[Node, Node]]:
         """The pairs of a mapping; those of merge keys first, unless overridden."""

@@ -11,9 +11,9 @@ from cliproxy.blocking import off_hub
 from cliproxy.config.live import LiveSettings
 from cliproxy.config.load import Loaded, check_text
 from cliproxy.config.normalise import normalise
-from cliproxy.config.save import Check, save_settings, write_raw
+from cliproxy.config.save import Check, save_settings, text_of, write_raw
 from cliproxy.config.settings import Settings
-from cliproxy.errors import CliproxyError
+from cliproxy.errors import CliproxyError, ConfigError
 
 
 class SaveError(CliproxyError):
@@ -42,13 +42,13 @@ class ConfigEditor:
         :raises SaveError: the file is missing, has problems of its own, or cannot be written.
         """
         with self._lock:
-            if self.path is None:
-                settings, _ = normalise(edit(self.live.current))
-                self.live.apply(Loaded(settings))
-                return self.live.current
-            self._catch_up(self.path)
-            new = edit(self.live.current)
-            self._put(partial(save_settings, self.path, new))
+            if self.path is not None:
+                self._catch_up(self.path)
+            new, _ = normalise(edit(self.live.current))  # what is left out must not reach the file
+            if self.path is not None:
+                self._put(partial(save_settings, self.path, new))
+            else:  # what no file could hold is refused all the same
+                self.live.apply(off_hub(lambda: check_text(text_of(new))[1]))
             return self.live.current
 
     def replace(self, text: str) -> Settings:
@@ -67,6 +67,8 @@ class ConfigEditor:
         """Take over what somebody has written into the file a moment ago: it must not be undone."""
         if not path.is_file():
             raise SaveError(f"{path} does not exist")
+        if not path.stat().st_size:  # emptied by mistake, or just being written
+            raise SaveError(f"{path} is empty")
         self.live.reload(path)
         if self.live.problems:
             problems = "; ".join(map(str, self.live.problems))
@@ -74,11 +76,13 @@ class ConfigEditor:
 
     def _put(self, write: Callable[[Check], bytes]) -> None:
         """Check the whole new text, then write it, then apply it."""
+        reached: list[str] = []
 
         def work() -> tuple[bytes, Loaded]:
             checked: list[Loaded] = []
 
             def check(text: str) -> str:
+                reached.append(text)
                 text, loaded = check_text(text)
                 checked.append(loaded)
                 return text
@@ -89,6 +93,10 @@ class ConfigEditor:
             self.live.put(lambda: off_hub(work))
         except (OSError, UnicodeDecodeError) as error:
             raise SaveError(_reason(error)) from error
+        except ConfigError as error:
+            if reached:
+                raise
+            raise SaveError(f"the file cannot be changed: {error.text}") from error
 
 
 def _reason(error: Exception) -> str:

@@ -28,12 +28,13 @@ class LiveSettings:
     those of the last reload that failed, empty when the file in force is the one on disk.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, digest: str = "") -> None:
+        """``digest``: that of the file they come from, as ``file_digest`` gives it."""
         self.current = settings
         self.loaded_at = time.time()
         self.problems: tuple[Problem, ...] = ()
         self.warnings: tuple[Problem, ...] = ()
-        self._digest = ""
+        self._digest = digest
         self._subscribers: list[Subscriber] = []
         self._lock = threading.Lock()
 
@@ -52,7 +53,7 @@ class LiveSettings:
     def reload(self, path: str | os.PathLike[str]) -> bool:
         """Read the file again; True when new settings are in force. A broken file changes nothing but ``problems``."""
         with self._lock:
-            digest = _digest(path)
+            digest = file_digest(path)
             if digest is None:
                 return False
             if digest == self._digest:
@@ -68,7 +69,7 @@ class LiveSettings:
                 log.error("failed to reload config: %s", error)
                 return False
             # Not read again without need: somebody may have written the file since, which must not pass for loaded.
-            self._digest = (_digest(path) or "") if loaded.rewritten else digest
+            self._digest = (file_digest(path) or "") if loaded.rewritten else digest
             self.apply(loaded)
             return True
 
@@ -97,7 +98,7 @@ class LiveSettings:
                 log.exception("a part did not take over the new configuration")
 
 
-def _digest(path: str | os.PathLike[str]) -> str | None:
+def file_digest(path: str | os.PathLike[str]) -> str | None:
     """SHA-256 of the file; None when it is empty (an in-place writer truncates first) or cannot be read."""
     try:
         data = Path(path).read_bytes()

@@ -40,6 +40,10 @@ class Loaded:
     """True when legacy keys were folded in memory (config.md 6.3)."""
     rewritten: bool = False
     """True when the hash of the management key was written into the file."""
+    secret_line: int = 0
+    """Where the management key stands; 0 = nowhere."""
+    empty: bool = False
+    """True when the text says nothing at all: no line, comments only, null."""
 
 
 def config_path(explicit: str | None = None, environment: Mapping[str, str] | None = None) -> Path:
@@ -63,7 +67,11 @@ def load_text(text: str) -> Loaded:
     settings, dropped = normalise(raw)
     warnings += [replace(problem, line=_line_of(document, problem.key)) for problem in dropped]
     warnings += list(_ignored(document, settings))
-    return Loaded(settings, tuple(warnings), tuple(_sample_keys(document)), migrated)
+    secret_line = document.lines.get(_SECRET_KEY, 0)
+    return Loaded(
+        settings, tuple(warnings), tuple(_sample_keys(document)), migrated,
+        secret_line=secret_line, empty=document.empty,
+    )  # fmt: skip
 
 
 def load_file(path: str | os.PathLike[str], *, write_hash: bool = True) -> Loaded:
@@ -87,7 +95,10 @@ def with_hashed_key(loaded: Loaded) -> tuple[Loaded, str]:
     secret = loaded.settings.remote_management.secret_key
     if not is_plaintext(secret):
         return loaded, ""
-    hashed = hash_key(secret)
+    try:
+        hashed = hash_key(secret)
+    except ConfigError as error:
+        raise ConfigError([replace(problem, line=loaded.secret_line) for problem in error.problems]) from None
     management = replace(loaded.settings.remote_management, secret_key=hashed)
     return replace(loaded, settings=replace(loaded.settings, remote_management=management)), hashed
 
@@ -97,8 +108,14 @@ def check_text(text: str) -> tuple[str, Loaded]:
 
     :raises ConfigError: with every problem; keys of the example are problems.
     """
-    loaded, hashed = with_hashed_key(load_text(text))
-    refuse_sample_keys(loaded)
+    loaded, hashed = load_text(text), ""
+    problems = list(loaded.sample_keys)
+    try:
+        loaded, hashed = with_hashed_key(loaded)
+    except ConfigError as error:
+        problems += error.problems
+    if problems:
+        raise ConfigError(sorted(problems, key=lambda problem: problem.line))
     return with_scalar(text, _SECRET_KEY, hashed) if hashed else text, loaded
 
 

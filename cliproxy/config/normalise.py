@@ -42,8 +42,8 @@ def normalise(settings: Settings) -> tuple[Settings, list[Problem]]:
         codex_api_key=tuple(map(_entry, (e for e in settings.codex_api_key if e.base_url))),
         claude_api_key=tuple(map(_entry, settings.claude_api_key)),
         openai_compatibility=tuple(_compat(p) for p in settings.openai_compatibility if p.base_url),
-        oauth_excluded_models=_exclusions(settings.oauth_excluded_models),
-        oauth_model_alias=_aliases(settings.oauth_model_alias),
+        oauth_excluded_models=exclusions_of(settings.oauth_excluded_models),
+        oauth_model_alias=aliases_of(settings.oauth_model_alias),
         payload=payload,
     )
     return done, warnings
@@ -64,6 +64,31 @@ def headers_of(headers: Mapping[str, str]) -> Mapping[str, str]:
 def patterns_of(patterns: Iterable[str]) -> tuple[str, ...]:
     """Exclusion patterns: trimmed, lower case, no blanks, first of equals kept."""
     return tuple(_unique(p for pattern in patterns if (p := pattern.strip().lower())))
+
+
+def exclusions_of(groups: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
+    """``oauth-excluded-models``: providers in lower case, those without patterns dropped (management-api.md 9.1)."""
+    cleaned: dict[str, tuple[str, ...]] = {}
+    for provider, patterns in groups.items():
+        key = provider.strip().lower()
+        if key and (kept := patterns_of((*cleaned.get(key, ()), *patterns))):
+            cleaned[key] = kept
+    return MappingProxyType(cleaned) if cleaned else EMPTY
+
+
+def aliases_of(groups: Mapping[str, tuple[OAuthAlias, ...]]) -> Mapping[str, tuple[OAuthAlias, ...]]:
+    """``oauth-model-alias``: each alias of a channel once, none that is its own name (management-api.md 9.2)."""
+    cleaned: dict[str, tuple[OAuthAlias, ...]] = {}
+    for channel, entries in groups.items():
+        key = channel.strip().lower()
+        kept = {entry.alias.lower(): entry for entry in cleaned.get(key, ())}
+        for entry in entries:
+            name, alias = entry.name.strip(), entry.alias.strip()
+            if name and alias and name.lower() != alias.lower():
+                kept.setdefault(alias.lower(), OAuthAlias(name, alias, entry.fork))
+        if key and kept:
+            cleaned[key] = tuple(kept.values())
+    return MappingProxyType(cleaned) if cleaned else EMPTY
 
 
 def _unique(items: Iterable[T]) -> list[T]:
@@ -92,7 +117,7 @@ def _vertex(entries: Iterable[KeyEntry]) -> tuple[KeyEntry, ...]:
     kept: dict[str, KeyEntry] = {}
     for entry in entries:
         key = entry.api_key.strip()
-        if not entry.base_url:
+        if not key or not entry.base_url:
             continue
         models = (Model(m.name.strip(), m.alias.strip()) for m in entry.models)
         cleaned = replace(
@@ -107,29 +132,6 @@ def _vertex(entries: Iterable[KeyEntry]) -> tuple[KeyEntry, ...]:
 
 def _compat(provider: CompatProvider) -> CompatProvider:
     return replace(provider, prefix=prefix_of(provider.prefix), headers=headers_of(provider.headers))
-
-
-def _exclusions(groups: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
-    cleaned: dict[str, tuple[str, ...]] = {}
-    for provider, patterns in groups.items():
-        key = provider.strip().lower()
-        if key and (kept := patterns_of((*cleaned.get(key, ()), *patterns))):
-            cleaned[key] = kept
-    return MappingProxyType(cleaned) if cleaned else EMPTY
-
-
-def _aliases(groups: Mapping[str, tuple[OAuthAlias, ...]]) -> Mapping[str, tuple[OAuthAlias, ...]]:
-    cleaned: dict[str, tuple[OAuthAlias, ...]] = {}
-    for channel, entries in groups.items():
-        key = channel.strip().lower()
-        kept = {entry.alias.lower(): entry for entry in cleaned.get(key, ())}
-        for entry in entries:
-            name, alias = entry.name.strip(), entry.alias.strip()
-            if name and alias and name.lower() != alias.lower():
-                kept.setdefault(alias.lower(), OAuthAlias(name, alias, entry.fork))
-        if key and kept:
-            cleaned[key] = tuple(kept.values())
-    return MappingProxyType(cleaned) if cleaned else EMPTY
 
 
 def _payload(payload: Payload) -> tuple[Payload, list[Problem]]:

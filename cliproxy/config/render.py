@@ -23,7 +23,7 @@ ORDER = (
 _REQUIRED: dict[type, tuple[str, ...]] = {
     s.Model: ("name", "alias"),
     s.CompatKey: ("api-key",),
-    s.CompatProvider: ("name", "base-url", "api-key-entries", "models"),
+    s.CompatProvider: ("name", "base-url", "models"),
     s.AmpUpstreamKey: ("upstream-api-key", "api-keys"),
     s.AmpMapping: ("from", "to"),
     s.OAuthAlias: ("name", "alias"),
@@ -86,7 +86,8 @@ def _item(item: Any) -> Any:
 
 
 def _element(item: Any, required: tuple[str, ...]) -> dict[str, Any]:
-    return {key: value for key, value in _plain(item).items() if key in required or not is_zero(value)}
+    """Lists and maps of nothing but empty values are not empty: an entry may have a key that is blank."""
+    return {key: value for key, value in _plain(item).items() if key in required or value}
 
 
 def _timeouts(timeouts: s.Timeouts) -> dict[str, Any]:

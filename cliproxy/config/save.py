@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
-from ruamel.yaml.scalarstring import ScalarString
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString, ScalarString
 
 from cliproxy.config.comments import (
     blocks_above,
@@ -44,8 +45,12 @@ _LEGACY = {
 """Legacy keys, and the keys that take over their values and the comments above them."""
 _IDENTITY = ("id", "name", "alias", "api-key", "api_key", "apikey", "key", "provider", "model")
 _CHANNELS = ("oauth-excluded-models", "oauth-model-alias")
+_FRAGILE = re.compile(r"[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+"""Characters that YAML does not keep, or not everywhere, unless they are written as escapes."""
 _NAMED = frozenset({*_CHANNELS, "headers", "cloak", "params", "providers", "oauth-clients", "oauth-system-prefix"})
 """Mappings whose keys are the user's: those that are gone from the settings go from the file."""
+_DATA = ("params", "cloak")
+"""Mappings whose values are the user's data too: what payload rules set, for instance."""
 
 
 def save_settings(path: str | os.PathLike[str], settings: Settings, check: Check = str) -> bytes:
@@ -66,6 +71,13 @@ def write_raw(path: str | os.PathLike[str], text: str, check: Check = str) -> by
     """Write an uploaded file's own text (config.md 7.5). ``check`` and result as in ``save_settings``."""
     with _WRITERS:
         return _write(path, check(unindent_comments(text)))
+
+
+def text_of(settings: Settings) -> str:
+    """A new file that says what ``settings`` say."""
+    root = CommentedMap()
+    merge_settings(root, settings)
+    return _dump(root)
 
 
 def update_scalar(path: str | os.PathLike[str], keys: tuple[str, ...], value: str) -> None:
@@ -152,7 +164,7 @@ def _merge_mapping(node: CommentedMap, new: Mapping[str, Any], default: Mapping[
         if key in node:
             _merge_value(node, key, value, default.get(key))
         elif value != default[key] if key in default else not is_zero(value):
-            node[key] = _fresh(_without_defaults(value, default.get(key)))
+            node[_fresh(key)] = _fresh(_without_defaults(value, default.get(key)))
 
 
 def _merge_value(node: CommentedMap, key: str, value: Any, default: Any) -> None:
@@ -163,20 +175,20 @@ def _merge_value(node: CommentedMap, key: str, value: Any, default: Any) -> None
         return
     if key in _NAMED and isinstance(old, CommentedMap) and isinstance(value, Mapping):
         _align_names(old, value)
-    if key == "params" and isinstance(old, CommentedMap):
-        _merge_params(old, value)
+    if key in _DATA and isinstance(old, CommentedMap) and isinstance(value, Mapping):
+        _merge_data(old, value)
     else:
         node[key] = _merged(old, value, default)
 
 
-def _merge_params(node: CommentedMap, new: Mapping[str, Any]) -> None:
-    """What payload rules set is data: a zero counts, and 0 is not false."""
+def _merge_data(node: CommentedMap, new: Mapping[str, Any]) -> None:
+    """A zero counts, and 0 is not false."""
     for name, value in new.items():
-        if name not in node or _data(node[name]) != _data(value):
-            node[name] = _fresh(value)
+        if name not in node or _spelled(node[name]) != _spelled(value):
+            node[_fresh(name)] = _fresh(value)
 
 
-def _data(value: Any) -> str:
+def _spelled(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str)
 
 
@@ -185,7 +197,7 @@ def _align_names(node: CommentedMap, new: Mapping[str, Any]) -> None:
     for name in [name for name in node if name not in new]:
         spelling = str(name).strip().lower()
         if spelling in new and spelling not in node and name in written_keys(node):
-            rename_key(node, name, spelling)
+            rename_key(node, name, _fresh(spelling))
         else:
             del node[name]
 
@@ -221,6 +233,8 @@ def _is_secret_alone(old: Any, new: Mapping[str, Any]) -> bool:
 
 
 def _scalar(old: Any, new: Any) -> Any:
+    if _is_fragile(new):
+        return old if str(old) == new else DoubleQuotedScalarString(new)
     if isinstance(old, ScalarString) and isinstance(new, str):
         return type(old)(new) if str(old) != new else old
     if type(old) is not bool and isinstance(old, int | float) and isinstance(new, int | float) and old == new:
@@ -256,7 +270,7 @@ def _merge_list(old: CommentedSeq, new: list[Any]) -> CommentedSeq:
 def _merged_element(old: Any, new: Any) -> Any:
     if not (isinstance(old, CommentedMap) and isinstance(new, Mapping)) or _is_anchored(old):
         return _merged(old, new, None)
-    for key in [key for key in old if key not in new and not is_zero(old[key]) and key in _ELEMENT_KEYS]:
+    for key in [key for key in old if key not in new and old[key] and key in _ELEMENT_KEYS]:
         if key in written_keys(old):
             del old[key]
         else:
@@ -264,7 +278,7 @@ def _merged_element(old: Any, new: Any) -> Any:
     for key, value in new.items():
         if key in old:
             _merge_value(old, key, value, None)
-        elif not is_zero(value):
+        elif value:  # also a list of empty keys, each of which is one credential
             old[key] = _fresh(value)
     return old
 
@@ -311,8 +325,14 @@ def _solid(value: Any) -> Any:
 
 def _fresh(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return CommentedMap((key, _fresh(item)) for key, item in value.items())
-    return CommentedSeq(map(_fresh, value)) if isinstance(value, list | tuple) else value
+        return CommentedMap((_fresh(key), _fresh(item)) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return CommentedSeq(map(_fresh, value))
+    return DoubleQuotedScalarString(value) if _is_fragile(value) else value
+
+
+def _is_fragile(value: Any) -> bool:
+    return isinstance(value, str) and _FRAGILE.search(value) is not None
 
 
 def _block_style(node: Any) -> None:

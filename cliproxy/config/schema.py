@@ -16,6 +16,7 @@ from cliproxy.config import settings as s
 from cliproxy.config.document import Scalar, parse_int, to_plain
 from cliproxy.config.durations import parse_duration
 
+_MOST = (1 << 63) - 1
 _TRUE = {"y", "yes", "on"}
 _FALSE = {"n", "no", "off"}
 
@@ -57,7 +58,7 @@ class Flag(fields.Field[bool]):
 
 
 class Whole(fields.Field[int]):
-    """An integer; floats are cut, quoted numbers refused."""
+    """An integer of 64 bits; floats are cut, quoted numbers refused."""
 
     def __init__(self, *, negative: int | None = None) -> None:
         super().__init__()
@@ -65,6 +66,8 @@ class Whole(fields.Field[int]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         number = _number(value, "a whole number")
+        if not -_MOST - 1 <= number <= _MOST:
+            raise ValidationError(f"must be a whole number of 64 bits, not {_quote(value)}")
         return self._negative if number < 0 and self._negative is not None else int(number)
 
 

@@ -30,17 +30,28 @@ def parse_callback(text: str, *, code_holds_state: bool = False) -> Callback | N
 
     :raises LoginError: it holds neither a code nor an error.
     """
+    if not text.strip():
+        return None
+    found = read_callback(text, code_holds_state=code_holds_state)
+    if not found.code and not found.error:
+        raise LoginError("callback URL missing code", code="no_code")
+    return found
+
+
+def read_callback(text: str, *, code_holds_state: bool = False) -> Callback:
+    """As ``parse_callback``, but whatever is missing stays empty.
+
+    :raises LoginError: ``invalid_callback``: it is nothing like a callback.
+    """
     text = text.strip()
     if not text:
-        return None
+        return Callback()
     if code_holds_state and "#" in text and not any(mark in text for mark in ("=", "/", "?", ":", " ")):
         code, _, state = text.partition("#")
         return Callback(code.strip(), state.strip())
     found = _of_url(_as_url(text), code_holds_state=code_holds_state)
     if found.description and not found.error:
         found = replace(found, error=found.description, description="")
-    if not found.code and not found.error:
-        raise LoginError("callback URL missing code", code="no_code")
     return found
 
 

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterable
 
+from cliproxy.blocking import off_hub
 from cliproxy.errors import LoginError, UpstreamError, UpstreamStatus
 from cliproxy.masking import mask_key
 from cliproxy.oauth.flow import Authorization, Callback, TokenFile, authorization_url, checked_code, redirect_uri
@@ -33,9 +34,9 @@ class IflowFlow:
         self.app, self._client = app, client
         self._stamped, self._clock = stamped, clock
 
-    def start(self, port: int = 0) -> Authorization:
-        """Begin a login."""
-        state, redirect = new_state(), redirect_uri(self.app, port)
+    def start(self, port: int = 0, *, state_prefix: str = "") -> Authorization:
+        """Begin a login. ``state_prefix``: the web login's mark before the random part of the state (13)."""
+        state, redirect = f"{state_prefix}{new_state()}", redirect_uri(self.app, port)
         parameters = {
             "loginMethod": "phone", "type": "phone", "redirect": redirect, "state": state,
             "client_id": self.app.client_id,
@@ -52,6 +53,15 @@ class IflowFlow:
         return TokenFile(f"iflow-{name_part(content['email'])}{stamp}.json", content, content["email"])
 
 
+class KnownCookie(LoginError):
+    """The cookie is a login already; ``file`` is the name of its token file."""
+
+    def __init__(self, file: str) -> None:
+        text = f"duplicate BXAuth found: {file} is a login with the same cookie"
+        super().__init__(text, code="duplicate_cookie", status=409)
+        self.file = file
+
+
 class CookieLogin:
     """A login with the cookie of a browser that is logged in to platform.iflow.cn."""
 
@@ -61,19 +71,15 @@ class CookieLogin:
     def run(self, cookie: str) -> TokenFile:
         """The token file for a cookie as it was copied. The account gets a new key; its old one ends.
 
-        :raises LoginError: it is no such cookie, it is known already (409), or iFlow refused it.
+        :raises KnownCookie: it is a login already.
+        :raises LoginError: ``no_cookie``, ``no_bxauth``, ``duplicate_check_failed``, ``cookie_refused`` by iFlow, or
+            ``missing_account``: it does not tell whose it is.
         """
         cookie = normalised(cookie)
         value = bxauth_of(cookie)
         if known := duplicate_of(self._records(), value):
-            text = f"duplicate BXAuth found: {known} is a login with the same cookie"
-            raise LoginError(text, code="duplicate_cookie", status=409)
-        try:
-            made = tokens.new_key(self._client, cookie, tokens.key_name(self._client, cookie))
-        except UpstreamError as error:
-            status = f"status {error.status}: " if isinstance(error, UpstreamStatus) else ""
-            text = f"iflow cookie authentication: {status}{error.text}"
-            raise LoginError(text, code="cookie_refused") from error
+            raise KnownCookie(known)
+        made = self._new_key(cookie)
         now, name = self._clock(), made["name"]
         content = {
             "access_token": "", "refresh_token": "", "last_refresh": rfc3339(now), "expired": made["expired"],
@@ -83,9 +89,20 @@ class CookieLogin:
         label = f"{name} (API key {mask_key(made['api_key'])}, good until {made['expired'] or 'an unknown time'})"
         return TokenFile(cookie_file_name(name, now), content, label)
 
+    def _new_key(self, cookie: str) -> dict[str, str]:
+        try:
+            if not (account := tokens.key_name(self._client, cookie)):
+                text = "iflow cookie authentication: the answer has no account name"
+                raise LoginError(text, code="missing_account")
+            return tokens.new_key(self._client, cookie, account)
+        except UpstreamError as error:
+            status = f"status {error.status}: " if isinstance(error, UpstreamStatus) else ""
+            text = f"iflow cookie authentication: {status}{error.text}"
+            raise LoginError(text, code="cookie_refused") from error
+
     def _records(self) -> list[Credential]:
         try:
-            return self._store.list()
+            return off_hub(self._store.list)
         except FileNotFoundError:
             return []
         except OSError as error:

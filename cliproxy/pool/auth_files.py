@@ -11,9 +11,32 @@ import orjson
 
 from cliproxy.config.normalise import prefix_of
 from cliproxy.config.settings import Settings
+from cliproxy.errors import CliproxyError
 from cliproxy.pool.synthesis import exclusions_hash
 from cliproxy.pool.virtual_projects import as_parent, with_children
 from cliproxy.providers.credential import Credential
+
+
+class InvalidAuthFile(CliproxyError):
+    """The content of a file is no credential; ``text`` says why."""
+
+    code = "invalid_auth_file"
+
+
+def checked_content(data: bytes) -> dict[str, Any]:
+    """The JSON object of an auth file that somebody brings.
+
+    :raises InvalidAuthFile: it is none, or nobody would read it.
+    """
+    try:
+        content = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise InvalidAuthFile(str(error)) from None
+    if not isinstance(content, dict):
+        raise InvalidAuthFile("it is not a JSON object")
+    if not _has_type(content):
+        raise InvalidAuthFile('it has no "type", such as "claude" or "codex", so it belongs to no provider')
+    return content
 
 
 def credentials_from_files(auth_dir: str, settings: Settings) -> list[Credential]:
@@ -24,11 +47,18 @@ def credentials_from_files(auth_dir: str, settings: Settings) -> list[Credential
 def records_of_files(auth_dir: str, settings: Settings) -> list[Credential]:
     """One record for every usable auth file directly in ``auth_dir``, by name; files that make no sense are skipped."""
     try:
-        names = sorted(os.listdir(auth_dir)) if auth_dir else []
+        names = names_of_files(auth_dir) if auth_dir else []
     except OSError:
         return []
-    paths = [Path(auth_dir, name) for name in names if name.lower().endswith(".json")]
-    return [item for path in paths for item in _credentials(path, settings)]
+    return [item for name in names for item in _credentials(Path(auth_dir, name), settings)]
+
+
+def names_of_files(auth_dir: str) -> list[str]:
+    """The names of all files directly in ``auth_dir`` that may be auth files.
+
+    :raises OSError: it cannot be read.
+    """
+    return sorted(name for name in os.listdir(auth_dir) if name.lower().endswith(".json"))
 
 
 def read_json_object(path: Path) -> dict[str, Any] | None:
@@ -42,9 +72,13 @@ def read_json_object(path: Path) -> dict[str, Any] | None:
 
 def _credentials(path: Path, settings: Settings) -> Iterator[Credential]:
     content = read_json_object(path) if path.is_file() else None
-    kind = content.get("type") if content else None
-    if content is not None and isinstance(kind, str) and kind.strip():
+    if content is not None and _has_type(content):
         yield credential_of(path, content, settings)
+
+
+def _has_type(content: Mapping[str, Any]) -> bool:
+    kind = content.get("type")
+    return isinstance(kind, str) and bool(kind.strip())
 
 
 def credential_of(path: Path, content: Mapping[str, Any], settings: Settings) -> Credential:

@@ -10,6 +10,7 @@ import orjson
 from cliproxy.config.settings import Settings
 from cliproxy.pool.aliases import alias_table
 from cliproxy.pool.health import Blocked, Health
+from cliproxy.pool.recent import RecentAttempts
 from cliproxy.providers.base import Provider
 from cliproxy.providers.credential import Credential
 from cliproxy.records.usage import Tokens
@@ -47,9 +48,14 @@ class Runtime:
     refresh_rejected: bool = False
     """The login itself is over, as its provider said."""
     counters: Counters = field(default_factory=Counters)
+    recent: RecentAttempts = field(default_factory=RecentAttempts)
+    """Only of this run of the server."""
+    off_because: str = ""
+    """Why it is switched off, in words; empty when that is not known."""
 
     def new_login(self) -> None:
         """The credential really changed: what was wrong with the old tokens says nothing any more."""
+        self.off_because = ""
         if self.refresh_failures:
             self.refresh_failures, self.refresh_error, self.next_refresh_after = 0, "", 0.0
             self.refresh_rejected = False

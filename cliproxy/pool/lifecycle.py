@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,13 @@ import orjson
 from cliproxy.blocking import off_hub
 from cliproxy.config.files import remove_leftovers, resolve_auth_dir
 from cliproxy.config.settings import Settings
-from cliproxy.pool.auth_files import credential_of, records_of_files
+from cliproxy.pool.auth_files import checked_content, credential_of, names_of_files, records_of_files
 from cliproxy.pool.pool import Pool
 from cliproxy.pool.stores.base import TokenStore
 from cliproxy.pool.synthesis import credentials_from_config, exclusions_hash
-from cliproxy.pool.virtual_projects import as_stored, children_of, is_off, with_children
+from cliproxy.pool.virtual_projects import as_stored, children_of, is_off, is_parent, with_children
 from cliproxy.providers.credential import Credential
+from cliproxy.providers.token_times import last_refresh
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class _Unsaved:
 
     credential: Credential
     replaces: Mapping[str, Any]
+    reason: str = ""
 
 
 class CredentialSource:
@@ -57,9 +59,9 @@ class CredentialSource:
         return f"<CredentialSource {self.auth_dir}{unsaved}>"
 
     @property
-    def unsaved(self) -> frozenset[str]:
-        """Ids of what could not be written so far."""
-        return frozenset(self._unsaved)
+    def unsaved(self) -> Mapping[str, str]:
+        """Ids of what is in force but could not be written so far, and why."""
+        return {credential_id: unsaved.reason for credential_id, unsaved in self._unsaved.items()}
 
     # What others changed.
 
@@ -152,10 +154,78 @@ class CredentialSource:
             metadata = {**current.metadata, **changes}
             return self._write(current, {key: value for key, value in metadata.items() if value is not _ABSENT})
 
-    def set_disabled(self, credential_id: str, disabled: bool) -> bool:
+    def import_file(self, name: str, data: bytes) -> None:
+        """Make ``data``, byte for byte, the auth file ``name``, which replaces one of that name; in force at once.
+
+        :raises InvalidAuthFile: it is no credential.
+        :raises OSError, ValueError: it could not be written. Either way nothing was changed.
+        """
+        with self._lock:
+            record = credential_of(Path(self.auth_dir, name), checked_content(data), self._settings)
+            off_hub(lambda: self._store.save(as_stored(record), data))
+            self._unsaved.pop(record.id, None)
+            self._sync()
+            entry = self._pool.get(record.id)
+            if entry is not None and last_refresh(entry.credential) is not None:
+                entry.runtime.last_refreshed_at = 0.0  # the time that the new file names counts
+
+    def remove_file(self, name: str) -> bool:
+        """Delete an auth file, whatever is in it; its credential is gone at once. False when there is none.
+
+        :raises OSError, ValueError: it is still there.
+        """
+        with self._lock:
+            path = Path(self.auth_dir, name)
+            if not off_hub(lambda: path.is_file() or path.is_symlink()):
+                return False
+            off_hub(lambda: self._store.delete(name))
+            self._sync()
+        return True
+
+    def remove_all_files(self) -> int:
+        """Delete all auth files; how many. Those that cannot be deleted stay.
+
+        :raises OSError: the auth directory cannot be read.
+        """
+        with self._lock:
+            removed = off_hub(self._remove_files)
+            self._sync()
+        for name, error in removed.items():
+            if error is not None:
+                log.warning("%s could not be removed: %s", name, error)
+        return sum(error is None for error in removed.values())
+
+    def _remove_files(self) -> dict[str, Exception | None]:
+        """What came of the removal of each file."""
+        removed: dict[str, Exception | None] = {}
+        for name in names_of_files(self.auth_dir):
+            try:
+                self._store.delete(name)
+                removed[name] = None
+            except (OSError, ValueError) as error:
+                removed[name] = error
+        return removed
+
+    def change_file(self, credential_id: str, edit: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> bool:
+        """Give an auth file the content ``edit(content)``, in force at once; False when there is no such file.
+
+        Its cooldowns stay. What could not be written is in ``unsaved``.
+        """
+        with self._lock:
+            self._sync()
+            entry = self._pool.get(credential_id)
+            if entry is None or not has_file(entry.credential):
+                return False
+            self._write(entry.credential, edit(entry.credential.metadata))
+            if is_parent(entry.credential):
+                self._sync()  # takes out projects that it no longer names
+        return True
+
+    def set_disabled(self, credential_id: str, disabled: bool, because: str = "") -> bool:
         """Switch a credential off or on, lasting for files, else until its entry changes; False for an unknown id.
 
-        Switching on is a new beginning: cooldowns of before do not count.
+        Switching on is a new beginning: cooldowns of before do not count. ``because`` is shown while it is off. What
+        could not be written is in ``unsaved``.
         """
         with self._lock:
             self._sync()
@@ -164,6 +234,7 @@ class CredentialSource:
                 return False
             if is_off(entry.credential) != disabled:
                 self._switch(entry.credential, disabled)
+            entry.runtime.off_because = because if disabled else ""
         return True
 
     def switch_off(self, credential_id: str) -> None:
@@ -220,7 +291,8 @@ class CredentialSource:
             off_hub(lambda: self._store.save(as_stored(credential)))
         except (OSError, ValueError) as error:
             # What is on disk is still what the first of them was to replace.
-            self._unsaved[credential.id] = replace(unsaved, replaces=earlier.replaces) if earlier else unsaved
+            replaced = earlier.replaces if earlier else unsaved.replaces
+            self._unsaved[credential.id] = replace(unsaved, replaces=replaced, reason=str(error))
             if earlier is None:
                 log.error("%s could not be saved and will be tried again: %s", credential.id, error)
         else:

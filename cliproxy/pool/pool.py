@@ -21,7 +21,7 @@ from cliproxy.pool.health import Blocked, Failure, Health, Marks
 from cliproxy.pool.selection import Selector, nobody
 from cliproxy.pool.view import CredentialView, view_of
 from cliproxy.pool.virtual_projects import is_parent
-from cliproxy.providers.base import ProviderFactory
+from cliproxy.providers.base import Provider, ProviderFactory
 from cliproxy.providers.credential import Credential
 from cliproxy.records.usage import Tokens
 from cliproxy.translation.names import base_name
@@ -195,6 +195,14 @@ class Pool:
         """One entry. Read only."""
         return self._entries.get(credential_id)
 
+    def with_index(self, index: str) -> tuple[Entry, ...]:
+        """Those with a stable index, by id: several when entries of the configuration share a key. Read only."""
+        return tuple(entry for entry in self.list() if entry.index == index)
+
+    def provider_of(self, entry: Entry) -> Provider | None:
+        """The provider of an entry, also while it is switched off: its tokens may be renewed all the same."""
+        return entry.provider or self._provider_of(entry.credential, self._settings())
+
     def read(self, work: Callable[[Sequence[Entry]], T]) -> T:
         """The result of ``work`` on all entries, by id, while nothing changes them; it must be quick."""
         with self._lock:
@@ -341,7 +349,9 @@ class Pool:
     def count(self, entry: Entry, tokens: Tokens, *, failed: bool) -> None:
         """Count one attempt."""
         with self._lock:
-            entry.runtime.counters.add(tokens, self._clock(), failed=failed)
+            now, runtime = self._clock(), entry.runtime
+            runtime.counters.add(tokens, now, failed=failed)
+            runtime.recent.add(now, failed=failed)
             self.uses += 1
 
     def _mark(self, credential_id: str, model: str, marks: Marks) -> None:

@@ -149,10 +149,11 @@ class RefreshScheduler:
 
     def _renew(self, credential_id: str) -> Credential | None:
         entry = self._pool.get(credential_id)
-        if entry is None or not isinstance(entry.provider, Refreshes):
+        provider = self._pool.provider_of(entry) if entry is not None else None
+        if entry is None or not isinstance(provider, Refreshes):
             return None
         try:
-            after = entry.provider.refresh(entry.credential)
+            after = provider.refresh(entry.credential)
         except CliproxyError as error:
             self._failed(entry, error)
             raise

@@ -150,8 +150,11 @@ def _state(value: dict[str, Any], now: float) -> SavedState:
         failing=bool(value["failing"]),
     )
     counters = value["counters"]
+    created_at, last_refreshed_at, next_refresh_after = (_number(value[name]) for name in _RUNTIME_TIMES)
     runtime = Runtime(
-        **{name: _number(value[name]) for name in _RUNTIME_TIMES},
+        created_at=created_at,
+        last_refreshed_at=last_refreshed_at,
+        next_refresh_after=next_refresh_after,
         refresh_failures=int(value["refresh_failures"]),
         refresh_error=str(value["refresh_error"]),
         refresh_rejected=value.get("refresh_rejected") is True,

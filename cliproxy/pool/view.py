@@ -10,6 +10,7 @@ from typing import Any
 from cliproxy.masking import mask_key
 from cliproxy.pool.entry import Counters, Entry
 from cliproxy.pool.health import Block, Failure, Health
+from cliproxy.pool.recent import RecentAttempts
 from cliproxy.providers.credential import Credential
 from cliproxy.providers.token_times import expiry, last_refresh
 
@@ -50,6 +51,7 @@ class CredentialView:
     created_at: float
     updated_at: float
     counters: Counters
+    recent: RecentAttempts
 
     @property
     def next_retry_after(self) -> float:
@@ -127,6 +129,7 @@ def view_of(entry: Entry, models: Set[str], now: float) -> CredentialView:
         counters=Counters(
             counters.attempts, counters.failed, counters.input_tokens, counters.output_tokens, counters.last_used
         ),
+        recent=runtime.recent.copy(),
     )
 
 
@@ -148,6 +151,8 @@ def _cooldowns(health: Health, now: float) -> Iterator[Cooldown]:
 
 
 def _message(entry: Entry) -> str:
+    if entry.credential.disabled and entry.runtime.off_because:
+        return entry.runtime.off_because
     error = entry.health.last_error
     return error.message if error is not None else entry.runtime.refresh_error
 

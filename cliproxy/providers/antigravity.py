@@ -116,6 +116,16 @@ class AntigravityProvider(HttpProvider):
             raise UpstreamError(error.text) from error
         return replace(credential, metadata=found)
 
+    def access_token(self, credential: Credential) -> str:
+        """A token that is good for half a minute at least, renewed and saved if need be (management-api.md 18).
+
+        :raises UpstreamError: there is none; status 401 when only a new login helps.
+        """
+        token, ends = text_of(credential.metadata, "access_token"), login.ends_at(credential.metadata)
+        if token and ends is not None and ends - self._clock() > _LEAST:
+            return token
+        return text_of(self._renewed(credential).metadata, "access_token")
+
     def fetch_models(self, credential: Credential) -> tuple[models.ListedModel, ...]:
         """The account's models, none after any failure. Waits up to 15 s, and longer when the token must be renewed."""
         try:

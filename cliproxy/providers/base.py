@@ -231,6 +231,17 @@ class Refreshes(Protocol):
         """
 
 
+@runtime_checkable
+class HasAccessTokens(Protocol):
+    """A provider that keeps the access tokens of its credentials good while they are used."""
+
+    def access_token(self, credential: Credential) -> str:
+        """A token that is good now, renewed and saved if need be; empty when the file has none.
+
+        :raises UpstreamError: it ended and cannot be renewed.
+        """
+
+
 class TokenKeeper(Protocol):
     """What providers may ask about tokens that they need while a request runs."""
 

@@ -10,9 +10,7 @@ from cliproxy.translation.reading import integer, number, obj, objects, text
 from cliproxy.translation.signatures import split_prefixed
 
 _LEAST_BUDGET, _USUAL_BUDGET = 1024, 8192
-_NOT_COUNTED = frozenset(
-    {"max_tokens", "stream", "temperature", "top_p", "top_k", "stop_sequences", "metadata"}
-)
+_NOT_COUNTED = frozenset({"max_tokens", "stream", "temperature", "top_p", "top_k", "stop_sequences", "metadata"})
 """Fields that ``count_tokens`` does not know."""
 
 Body = dict[str, Any]
@@ -111,4 +109,3 @@ def _unsigned_tool_turn(messages: Any) -> bool:
         else:
             return False
     return False
-

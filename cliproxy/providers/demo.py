@@ -12,15 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cliproxy.providers.base import Answer, AnswerStream, Call
-from cliproxy.providers.calls import no_compact
-from cliproxy.providers.credential import Credential
-from cliproxy.providers.pipeline import Pipeline, Prepared
-from cliproxy.translation import exactjson, sse
-from cliproxy.translation.chat import passthrough
-from cliproxy.translation.formats import OPENAI
+from cliproxy.providers.local import LocalProvider
 from cliproxy.translation.ids import random_id
-from cliproxy.translation.names import base_name
 from cliproxy.translation.reading import objects, text
 
 _PAUSE = 0.005
@@ -28,36 +21,25 @@ _GREETING = "Hello from cliproxy. Say something and I will say it back."
 _WORD = re.compile(r"\s*\S+\s*\Z|\s*\S+")
 
 
-class DemoProvider:
+class DemoProvider(LocalProvider):
     """Echoes. Needs no network and no settings."""
 
     key = "demo"
 
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
-
-    def execute(self, credential: Credential, call: Call, model: str) -> Answer:
+    def body(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """The echo as one body."""
-        prepared = self._prepared(call, model, stream=False)
-        sent, data = base_name(model), exactjson.dumps(_Echo.of(prepared.body).body())
-        return self._pipeline.whole(prepared, data, lambda body: passthrough.body(body, call.client_model, sent))
+        return _Echo.of(request).body()
 
-    def stream(self, credential: Credential, call: Call, model: str) -> AnswerStream:
+    def chunks(self, request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         """The echo word by word, a few milliseconds apart."""
-        prepared = self._prepared(call, model, stream=True)
-        transform = self._pipeline.transform(
-            prepared, lambda: passthrough.ChatStream(call.client_model, base_name(model))
-        )
-        return AnswerStream(_Words(_Echo.of(prepared.body).events()), transform)
+        for number, chunk in enumerate(_Echo.of(request).chunks()):
+            if number:
+                time.sleep(_PAUSE)
+            yield chunk
 
-    def count_tokens(self, credential: Credential, call: Call, model: str) -> Answer:
+    def tokens(self, request: Mapping[str, Any]) -> int:
         """An estimate over all texts in the request."""
-        prepared = self._prepared(call, model, stream=False)
-        return Answer(self._pipeline.count(call, _size(prepared.body)), base_name(model))
-
-    def _prepared(self, call: Call, model: str, *, stream: bool) -> Prepared:
-        no_compact(call)
-        return self._pipeline.translate(call, OPENAI, model, stream=stream)
+        return _size(request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +63,16 @@ class _Echo:
         choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
         return self._head("chat.completion", choice) | {"usage": self._usage()}
 
-    def events(self) -> Iterator[bytes]:
+    def chunks(self) -> Iterator[dict[str, Any]]:
         """The same as a stream."""
         yield self._chunk({"role": "assistant", "content": ""})
         for piece in _WORD.findall(self.text) or [self.text]:
             yield self._chunk({"content": piece})
         yield self._chunk({}, "stop", usage=self._usage())
-        yield sse.frame(b"[DONE]")
 
-    def _chunk(self, delta: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:
+    def _chunk(self, delta: dict[str, Any], finish: str | None = None, **more: Any) -> dict[str, Any]:
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
-        return sse.frame(exactjson.dumps(self._head("chat.completion.chunk", choice) | more))
+        return self._head("chat.completion.chunk", choice) | more
 
     def _head(self, kind: str, choice: dict[str, Any]) -> dict[str, Any]:
         return {"id": self.id, "object": kind, "created": self.created, "model": self.model, "choices": [choice]}
@@ -101,32 +82,6 @@ class _Echo:
         return {
             "prompt_tokens": self.input_tokens, "completion_tokens": output, "total_tokens": self.input_tokens + output,
         }  # fmt: skip
-
-
-class _Words:
-    """A source that hands out prepared events one by one."""
-
-    def __init__(self, events: Iterator[bytes]) -> None:
-        self.keepalive = 0.0
-        self._events: Iterator[bytes] | None = events
-        self._begun = False
-
-    def read(self) -> bytes | None:
-        """The next event, after a moment."""
-        if self._events is None:
-            return None
-        if self._begun:
-            time.sleep(_PAUSE)
-        self._begun = True
-        return next(self._events, None)
-
-    def close(self) -> None:
-        """Stop."""
-        self._events = None
-
-    def release(self) -> None:
-        """Stop."""
-        self._events = None
 
 
 def last_user_text(request: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ import logging
 import math
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from http.client import RemoteDisconnected
@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 _PROXY_SCHEMES = {"http", "https", "socks5", "socks5h"}
 _MAX_TRANSPORTS = 64
 _MAX_REDIRECTS = 5
+REDIRECTS = (301, 302, 303, 307, 308)
+"""Statuses whose Location is followed."""
 _MAX_ERROR_BODY = 1 << 20
 _STALE_AFTER = 1.0
 """Seconds without a request after which a kept-alive connection may have been closed by the upstream unnoticed."""
@@ -105,15 +107,19 @@ class HttpClient:
         """Send and return the body's source once the status is known to be 2xx. Raises as ``fetch``."""
         return self._open(request)[1]
 
-    def pass_through(self, request: Outgoing) -> PassedThrough:
+    def pass_through(self, request: Outgoing, *, configured: bool = False) -> PassedThrough:
         """Send and return whatever the upstream answers, nothing followed, nothing decoded.
 
-        Of the proxies only those of the environment count (config.md 22.1).
+        Of the proxies only those of the environment count (config.md 22.1); or, ``configured``, only that of the
+        request and the global one.
 
         :raises UpstreamError: transport faults and time limits.
         """
         started = time.monotonic()
-        transport = self._through(self._environment_proxy(request.url), _HANDSHAKE)
+        if configured:
+            transport = self._through(self._configured_proxy(request.proxy_url))
+        else:
+            transport = self._through(self._environment_proxy(request.url), _HANDSHAKE)
         response = self._exchange(request, transport)
         headers = tuple(
             (name, _FOLD.sub(" ", value)) for name, value in response.headers.iteritems() if not _CONTROL.search(value)
@@ -122,8 +128,10 @@ class HttpClient:
 
     def transport(self, proxy_url: str, url: str) -> Transport:
         """The connections to use for ``url`` by a credential with ``proxy_url`` (config.md 22.1)."""
-        proxy = self._usable(proxy_url) or self._usable(self._settings().proxy_url) or self._environment_proxy(url)
-        return self._through(proxy)
+        return self._through(self._configured_proxy(proxy_url) or self._environment_proxy(url))
+
+    def _configured_proxy(self, proxy_url: str) -> str:
+        return self._usable(proxy_url) or self._usable(self._settings().proxy_url)
 
     def _through(self, proxy: str, handshake_seconds: float = 0.0) -> Transport:
         """The connections through a proxy, empty = none."""
@@ -158,9 +166,9 @@ class HttpClient:
             if 200 <= status < 300:
                 return response, source
             location = response.headers.get("location")
-            if status in (301, 302, 303, 307, 308) and location:
+            if status in REDIRECTS and location:
                 source.close()
-                request = _redirected(request, status, location)
+                request = redirected(request, status, location)
                 continue
             raise _read_error(response, source)
         raise UpstreamTransport(f"too many redirects at {_place(request.url)}")
@@ -198,20 +206,11 @@ class HttpClient:
             raise UpstreamTransport(f"cannot send request to {_place(request.url)}: {error}") from error
 
     def _usable(self, proxy_url: str) -> str:
-        """The proxy in the form our transports take; empty when there is none or it makes no sense."""
+        """As ``usable_proxy``, with a warning for one that makes no sense."""
         proxy = proxy_url.strip()
-        if not proxy:
-            return ""
-        try:
-            parts = urlsplit(proxy)
-            usable = parts.scheme.lower() in _PROXY_SCHEMES and bool(parts.hostname) and (parts.port or 1) > 0
-        except ValueError:
-            usable = False
-        if not usable:
+        if proxy and not usable_proxy(proxy):
             self._warn_once(proxy)
-            return ""
-        scheme = {"socks5": "socks5h"}.get(parts.scheme.lower(), parts.scheme.lower())
-        return scheme + proxy[len(parts.scheme) :]
+        return usable_proxy(proxy)
 
     def _warn_once(self, proxy: str) -> None:
         if proxy not in self._warned and len(self._warned) < 1000:
@@ -228,6 +227,19 @@ class HttpClient:
         return self._usable(proxy if "://" in proxy else f"http://{proxy}")
 
 
+def usable_proxy(proxy_url: str) -> str:
+    """A proxy URL in the form our transports take; empty when there is none or it makes no sense (config.md 22.1)."""
+    proxy = proxy_url.strip()
+    try:
+        parts = urlsplit(proxy)
+        if parts.scheme.lower() not in _PROXY_SCHEMES or not parts.hostname or (parts.port or 1) <= 0:
+            return ""
+    except ValueError:
+        return ""
+    scheme = {"socks5": "socks5h"}.get(parts.scheme.lower(), parts.scheme.lower())
+    return scheme + proxy[len(parts.scheme) :]
+
+
 def _written_down(request: Outgoing) -> Attempt | None:
     if request.log is None:
         return None
@@ -235,8 +247,13 @@ def _written_down(request: Outgoing) -> Attempt | None:
     return request.log.begin(request.url, request.method, request.headers, body)
 
 
-def _redirected(request: Outgoing, status: int, location: str) -> Outgoing:
-    """The request that follows a redirect: 307 and 308 repeat it, the others become GET; secrets stay at home."""
+def redirected(request: Outgoing, status: int, location: str, secrets: Collection[str] = ()) -> Outgoing:
+    """The request that follows a redirect: 307 and 308 repeat it, the others become GET; secrets stay at home.
+
+    ``secrets`` are names of more headers, as they are spelled, that must not go elsewhere.
+
+    :raises UpstreamTransport: the redirect leads nowhere.
+    """
     headers = dict(request.headers)
     try:
         url = urljoin(request.url, location)
@@ -244,11 +261,12 @@ def _redirected(request: Outgoing, status: int, location: str) -> Outgoing:
     except ValueError as error:
         raise UpstreamTransport(f"redirected to no usable address: {error}") from error
     if not stays:
-        headers = {name: value for name, value in headers.items() if not _is_secret(name)}
+        headers = {name: value for name, value in headers.items() if not (_is_secret(name) or name in secrets)}
     if status in (307, 308):
         return replace(request, url=url, headers=headers)
-    headers.pop("Content-Type", None)
-    return replace(request, url=url, headers=headers, method="GET", body=None)
+    headers = {name: value for name, value in headers.items() if name.lower() != "content-type"}
+    method = "HEAD" if request.method == "HEAD" else "GET"
+    return replace(request, url=url, headers=headers, method=method, body=None)
 
 
 def _same_place(old: str, new: str) -> bool:

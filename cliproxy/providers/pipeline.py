@@ -75,9 +75,7 @@ class Pipeline:
     def __repr__(self) -> str:
         return f"<Pipeline {self._hub!r}>"
 
-    def translate(
-        self, call: Call, upstream: Format, model: str, *, stream: bool, instructions: str = ""
-    ) -> Prepared:
+    def translate(self, call: Call, upstream: Format, model: str, *, stream: bool, instructions: str = "") -> Prepared:
         """The call in the upstream's format. ``model`` is the upstream's name, maybe with a suffix.
 
         :raises RequestError: 400; nested too deeply to be translated.
@@ -148,4 +146,3 @@ class Pipeline:
     def count(self, call: Call, tokens: int) -> bytes:
         """A token count in the client's shape (translation.md 7)."""
         return self._hub.count(call.format, tokens)
-

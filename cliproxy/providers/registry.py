@@ -54,6 +54,10 @@ class Providers:
     def __repr__(self) -> str:
         return f"<Providers {[*self._providers, *self._compat]}>"
 
+    def __contains__(self, key: object) -> bool:
+        """True for a provider key that is taken."""
+        return key in self._providers or key in _LATER
+
     def register(self, key: str, provider: Provider) -> None:
         """Serve credentials of a provider key; replaces what was there."""
         self._providers[key] = provider

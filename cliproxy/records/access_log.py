@@ -6,6 +6,8 @@ import logging
 import socket
 from dataclasses import dataclass
 
+from cliproxy.records.applog import NO_REQUEST
+
 
 @dataclass(frozen=True, slots=True)
 class AccessRecord:
@@ -14,7 +16,7 @@ class AccessRecord:
     ``path`` is what the client asked for, ``route`` the pattern that served it (``/v1beta/models/<path:action>``;
     empty = no route matched). ``seconds`` run from arrival to the last byte, ``first_byte`` to the beginning of the
     answer (None = there was none). ``status`` is 499 when the client left before that; ``aborted`` = it left before the
-    end, or its connection was cut. ``client`` is for display only.
+    end, or its connection was cut. ``client`` is for display only, ``query`` has the values of secrets masked.
     """
 
     method: str
@@ -26,6 +28,17 @@ class AccessRecord:
     client: str
     request_id: str
     aborted: bool = False
+    query: str = ""
+
+    @property
+    def is_model_call(self) -> bool:
+        """True for what has a request id (logging.md 3), but for a browser's preflight."""
+        return self.request_id != NO_REQUEST and self.method != "OPTIONS"
+
+    @property
+    def target(self) -> str:
+        """Path and query."""
+        return f"{self.path}?{self.query}" if self.query else self.path
 
 
 def access_line(status: int, seconds: float, client: str, method: str, target: str, errors: str = "") -> str:

@@ -141,7 +141,7 @@ class _Ending:
     ) -> None:
         self._environ, self._access, self._clock, self._finished = environ, access, clock, finished
         self._method: str = environ.get("REQUEST_METHOD", "")
-        self._path: str = environ.get("PATH_INFO", "")
+        self._path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
         self._query: str = environ.get("QUERY_STRING", "")
         self._over = False
         self._first: float | None = None
@@ -167,7 +167,7 @@ class _Ending:
         access, environ = self._access, self._environ
         seconds = self._clock() - self._arrived
         status = access.status or (_LEFT if aborted else 500)
-        path = shown_path(self._path)
+        path, query = shown_path(self._path), mask_query(self._query)
         client = client_address(
             environ.get("HTTP_X_FORWARDED_FOR", ""), environ.get("HTTP_X_REAL_IP", ""), environ.get("REMOTE_ADDR", "")
         )
@@ -175,7 +175,7 @@ class _Ending:
             access.silent = access.silent or access.silent_abort
             access.errors.append(_LEFT_WORDS)
         if not access.silent:
-            target = f"{path}?{mask_query(self._query)}" if self._query else path
+            target = f"{path}?{query}" if query else path
             errors = "; ".join(access.errors)
             set_request_id(access.request_id)
             log.log(access_level(status), access_line(status, seconds, client, self._method, target, errors))
@@ -183,7 +183,7 @@ class _Ending:
         if self._finished is not None:
             first = self._first
             self._tell(AccessRecord(
-                self._method, path, access.route, status, seconds, first, client, access.request_id, aborted,
+                self._method, path, access.route, status, seconds, first, client, access.request_id, aborted, query,
             ))  # fmt: skip
 
     def _tell(self, record: AccessRecord) -> None:

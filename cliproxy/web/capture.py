@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from cliproxy.masking import mask_query
+from cliproxy.records.access_log import shown_path
 from cliproxy.records.applog import NO_REQUEST, current_request_id
 from cliproxy.records.request_log.exchange import BODY_MEMORY, Exchange, set_current
 from cliproxy.records.request_log.logger import LoggedAnswer, LoggedRequest, RequestLogger, StreamLog
@@ -156,7 +157,7 @@ class Captured:
     def _request(self) -> LoggedRequest:
         environ = self._environ
         query = environ.get("QUERY_STRING", "")
-        path = environ.get("PATH_INFO", "")
+        path = shown_path(environ.get("PATH_INFO", ""))
         return LoggedRequest(
             f"{path}?{mask_query(query)}" if query else path,
             environ["REQUEST_METHOD"],

@@ -65,7 +65,7 @@ def _not_found(error: HTTPException) -> Response:
         exchange.unrouted = True
     if path != "/" and path.endswith("/") and _is_route(path.rstrip("/")):
         query = request.query_string.decode("latin-1")
-        target = path.rstrip("/") + (f"?{query}" if query else "")
+        target = request.script_root + path.rstrip("/") + (f"?{query}" if query else "")
         return Response(status=301 if request.method == "GET" else 307, headers={"Location": target})
     return _plain_404()
 

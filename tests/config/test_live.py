@@ -42,7 +42,7 @@ def test_a_change(kept: Kept) -> None:
 
 @pytest.mark.case("config:6")
 def test_the_same_content(kept: Kept, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "cliproxy")
     assert kept.write("port: 1\n")
     assert not kept.write("port: 1\n")
     assert kept.told == [(8317, 1)]
@@ -107,7 +107,7 @@ def test_warnings_are_kept_for_those_who_ask(kept: Kept, caplog: pytest.LogCaptu
 
 
 def test_what_the_log_says(kept: Kept, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "cliproxy")
     kept.write("oauth-model-alias: {}\nproxy-url: http://user:secret@host:1\n")
     kept.write("oauth-model-alias: {}\nproxy-url: http://user:secret@host:1\nhost: ''\n")
     messages = [record.getMessage() for record in caplog.records]

@@ -195,6 +195,23 @@ def test_normalising() -> None:
     assert [(a.name, a.alias) for a in plain.oauth_model_alias["codex"]] == [("a", "b")]
 
 
+@pytest.mark.parametrize("entry", ["{base-url: b}", "{api-key: ' ', base-url: b}", "{api-key: k}"])
+def test_vertex_entries_need_key_and_address(entry: str) -> None:
+    assert settings(f"vertex-api-key: [{entry}]\n").vertex_api_key == ()
+
+
+@pytest.mark.parametrize("number", ["9223372036854775808", "-9223372036854775809", "1e19", "0x8000000000000000"])
+def test_whole_numbers_have_64_bits(number: str) -> None:
+    assert problems(f"request-retry: {number}\n") == [(1, "request-retry")]
+    assert settings("request-retry: -9223372036854775808\n").request_retry == -(1 << 63)
+
+
+def test_surrogates_are_no_characters() -> None:
+    """No answer could be made of them."""
+    text = 'proxy-url: "\\ud800"\noauth-excluded-models:\n  "\\udfff": ["a\\ud83d\\ude00"]\ndebug: maybe\n'
+    assert problems(text) == [(1, "proxy-url"), (3, "oauth-excluded-models"), (3, "oauth-excluded-models.\udfff[0]")]
+
+
 def test_broken_raw_payload_rules_are_dropped_with_a_warning() -> None:
     loaded = load_text(
         "payload:\n  override-raw:\n"

@@ -22,7 +22,12 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "config.example.yaml"
 # Entries that say nothing (an empty cloak or client, a limit like the common one) may be left out by a save, so none are made here.
 # Few names, so that two settings often share entries; some look like other types, like comments or like markup.
 NAME = st.sampled_from(["a", "b", "C", "k1", "0123", "true", "null", "1_000", "#x", "- y", "a: b", "é", "p/q", "~"])
-TEXT = st.one_of(NAME, st.sampled_from(["", " ", " a ", "two\nlines", "tab\there", "'", '"', "\\"]))
+TEXT = st.one_of(
+    NAME,
+    st.sampled_from(
+        ["", " ", " a ", "two\nlines", "tab\there", "'", '"', "\\", "next\x85", "\u2028", "\r\n", "\x00", "\ufeffa"]
+    ),
+)
 SMALL = st.integers(-1, 3)
 
 
@@ -90,7 +95,7 @@ SETTINGS = st.builds(
     remote_management=st.builds(s.RemoteManagement, st.booleans(), TEXT),
     gemini_api_key=entries(),
     codex_api_key=entries(),
-    claude_api_key=entries(cloak=st.one_of(st.none(), named(NAME).filter(bool))),
+    claude_api_key=entries(cloak=st.one_of(st.none(), named(st.one_of(TREE, TEXT)).filter(bool))),
     vertex_api_key=entries(),
     openai_compatibility=some(
         st.builds(

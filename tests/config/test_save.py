@@ -11,15 +11,19 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from cliproxy.config.load import load_file, load_text
-from cliproxy.config.save import save_settings, update_scalar, write_raw
+from cliproxy.config.save import save_settings, text_of, update_scalar, write_raw
 from cliproxy.config.settings import (
     EMPTY,
+    CompatKey,
     KeyEntry,
     Model,
     OAuthClient,
+    Payload,
+    PayloadRule,
     Routing,
     Settings,
     Streaming,
@@ -342,6 +346,58 @@ def test_shared_values_are_changed_in_one_place_only(tmp_path: Path) -> None:
     assert "names: &names\n  - name: a\n    alias: b\n" in text
 
 
+@pytest.mark.parametrize("style", ["x", "'x'", '"x"', "|\n  x\n  y", ">-\n  x\n  y", "7"])
+def test_characters_that_only_escapes_keep(tmp_path: Path, style: str) -> None:
+    """Line ends that are none in YAML, controls, marks: in values old and new, and in names."""
+    path = tmp_path / "config.yaml"
+    for text in (
+        "a\x85",
+        "\r",
+        "a\r\nb",
+        "\u2028",
+        "a\u2029b",
+        "\x00",
+        "\x7f",
+        "\x1b[0m",
+        "\x9f",
+        "\ufeff",
+        "\ufffe",
+        "<<",
+    ):
+        path.write_text(
+            f"proxy-url: {style}\noauth-model-alias: {{}}\n"
+            "gemini-api-key: [{api-key: k, headers: {a: b}}]\npayload: {override: [{models: [], params: {a: b}}]}\n"
+        )
+        names = {f"h{text}h": f"v{text}v", "<<": "v"}
+        keys = (KeyEntry(api_key="k", headers=names), KeyEntry(api_key="l", headers=names))
+        rules = Payload(override=(PayloadRule(params=names),))
+        settings = replace(
+            load_file(path).settings, proxy_url=text, api_keys=(text,), gemini_api_key=keys, payload=rules
+        )
+        save_settings(path, settings)
+        assert load_file(path).settings == settings, text
+
+
+def test_an_entry_of_nothing_but_empty_values_counts(tmp_path: Path) -> None:
+    """Each blank key of a provider is a credential; a cloak that switches something off is one."""
+    path = tmp_path / "config.yaml"
+    path.write_text("openai-compatibility: [{name: n, base-url: b}]\nclaude-api-key: [{api-key: k}]\n")
+    settings = load_file(path).settings
+    provider = replace(settings.openai_compatibility[0], api_key_entries=(CompatKey(), CompatKey()))
+    entry = replace(settings.claude_api_key[0], cloak={"strict-mode": False})
+    wanted = replace(settings, openai_compatibility=(provider,), claude_api_key=(entry,))
+    save_settings(path, wanted)
+    assert load_file(path).settings == wanted
+    save_settings(path, settings)
+    assert load_file(path).settings == settings
+
+
+def test_settings_as_a_file_of_their_own() -> None:
+    settings = replace(Settings(), debug=True, api_keys=("a",), oauth_model_alias=EMPTY)
+    assert text_of(settings) == "oauth-model-alias: {}\napi-keys:\n  - a\ndebug: true\n"
+    assert load_text(text_of(settings)).settings == settings
+
+
 @pytest.mark.parametrize("text", ["# only\n\n# words\n", "# only\n\n# words\n---\n", "# only\n\n# words\n{}\n"])
 def test_a_file_of_comments(tmp_path: Path, text: str) -> None:
     path = tmp_path / "config.yaml"
@@ -353,6 +409,7 @@ def test_a_file_of_comments(tmp_path: Path, text: str) -> None:
 PLAIN = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), min_size=1, max_size=12)
 
 
+@limits(deadline=None)
 @given(keys=st.lists(PLAIN, max_size=4, unique=True), url=PLAIN, retry=st.integers(0, 9), debug=st.booleans())
 def test_what_is_saved_is_what_is_loaded(
     tmp_path_factory: pytest.TempPathFactory, keys: list[str], url: str, retry: int, debug: bool

@@ -78,7 +78,13 @@ def _gemini(account: Account) -> dict[str, Any]:
         "access_token": account.token, "refresh_token": account.refresh_token, "expiry": account.ends,
         "token_type": "Bearer", "client_id": "its-own", "client_secret": "its-own-secret", "universe_domain": "googleapis.com",
     }  # fmt: skip
-    return {"type": "gemini", "token": token, "project_id": f"project-{account.name}", "email": account.name, "note": "mine"}
+    return {
+        "type": "gemini",
+        "token": token,
+        "project_id": f"project-{account.name}",
+        "email": account.name,
+        "note": "mine",
+    }
 
 
 _KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -200,9 +206,16 @@ class Household:
         world = kind.world(upstream.url, tokens.url)
         self.proxy = Proxy(
             folder, config, options=("--pythonpath", str(ROOT / "tests" / "oauth")), app="world_wsgi:app",
-            env={"CLIPROXY_TEST_WORLD": json.dumps(world)},
+            env={"CLIPROXY_TEST_WORLD": json.dumps(world), "MANAGEMENT_PASSWORD": KEY},
         )  # fmt: skip
         self.proxy.wait_until_up()
+
+    def models_of(self, name: str) -> set[str]:
+        """What an account offers now; some providers are asked for it after the start."""
+        path = f"/v0/management/auth-files/models?name={name}.json"
+        answer = self.proxy.ask("GET", path, headers={"Authorization": f"Bearer {KEY}"})
+        assert answer.status == 200, answer.body
+        return {model["id"] for model in answer.json["models"]}
 
     def read(self, name: str) -> Any:
         """An account's file."""

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import random
+import secrets
 import signal
 import socket
 import ssl
@@ -125,6 +126,18 @@ class Proxy:
         new = self.config_path.with_suffix(".new")
         new.write_text(config if isinstance(config, str) else yaml(config))
         new.replace(self.config_path)
+
+    def reconfigure(self, config: Mapping[str, Any]) -> None:
+        """Replace the configuration; return once it is in force.
+
+        A client key of its own comes with it: the server takes keys over after everything that requests depend on.
+        """
+        mark = f"in-force-{secrets.token_hex(4)}"
+        self.write_config({**config, "api-keys": [*config["api-keys"], mark]})
+        eventually(
+            lambda: self.ask("GET", "/v1/models", headers={"X-Api-Key": mark}).status == 200,
+            "the new configuration is in force", every=0.05,
+        )  # fmt: skip
 
     def wait_until_up(self) -> None:
         """Return once /healthz answers.

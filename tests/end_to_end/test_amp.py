@@ -312,8 +312,7 @@ def test_a_second_request_on_the_same_connection(server: Proxy, amp: FakeAmp) ->
 def test_a_server_that_never_had_amp(start: Start, amp: FakeAmp) -> None:
     proxy = start({"api-keys": [KEY], "demo": True})
     assert proxy.ask("GET", "/api/user", headers=AUTHORIZED).status == 503
-    proxy.write_config({"api-keys": [KEY], "demo": True, "request-retry": 2})
-    eventually(lambda: "successfully reloaded" in proxy.log, "the configuration is read again")
+    proxy.reconfigure({"api-keys": [KEY], "demo": True, "request-retry": 2})
     assert proxy.ask("GET", "/api/user", headers=AUTHORIZED).status == 503
     assert "[error]" not in proxy.log
 

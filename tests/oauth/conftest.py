@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+from end_to_end.proxy import free_port
 from oauth.gemini_cloud import MOVED, GeminiCloud
+from oauth.house import House, Visit, Visitor
 from oauth.iflow_authority import Iflow
+from oauth.qwen_authority import Qwen
+from oauth.sites import Site, move
 
 from cliproxy.config.settings import Settings
 from cliproxy.oauth import gemini_projects
@@ -52,3 +59,37 @@ def here(iflow: Iflow, monkeypatch: pytest.MonkeyPatch) -> Iflow:
     """The authority, for what runs in this process."""
     monkeypatch.setattr(iflow_tokens, "KEY_URL", f"{iflow.url}/key")
     return iflow
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    made = House(tmp_path)
+    yield made
+    made.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("login")]
+
+
+@pytest.fixture
+def at(house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[Visit]:
+    """``at(site)``: its authority, to which its endpoints are moved."""
+    running: list[Any] = []
+
+    def begin(site: Site) -> Visitor:
+        authority = site.make().__enter__()
+        running.append(authority)
+        port = free_port()
+        move(monkeypatch, site.world(authority, port))
+        return Visitor(site, house, authority, port)
+
+    yield begin
+    for authority in running:
+        authority.__exit__(None, None, None)
+        assert authority.refusals == []
+
+
+@pytest.fixture
+def device_login(monkeypatch: pytest.MonkeyPatch) -> Iterator[Qwen]:
+    with Qwen() as authority:
+        move(monkeypatch, {**authority.world(), "cliproxy.oauth.qwen.INTERVAL": 0.02})
+        yield authority
+    assert authority.refusals == []

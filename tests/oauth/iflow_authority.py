@@ -35,6 +35,14 @@ class Iflow(Authority):
             "POST /token": self.token, "GET /user": self.user_info, "GET /key": self.show_key, "POST /key": self.make_key,
         }  # fmt: skip
 
+    def world(self) -> dict[str, str]:
+        """Where everything is."""
+        return {
+            "apps.iflow.authorize_url": f"{self.url}/oauth", "apps.iflow.token_url": f"{self.url}/token",
+            "apps.iflow.user_info_url": f"{self.url}/user",
+            "cliproxy.providers.tokens.iflow.KEY_URL": f"{self.url}/key",
+        }  # fmt: skip
+
     def token(self, asked: Asked) -> Any:
         assert asked.headers["authorization"] == BASIC
         assert asked.headers["accept"] == "application/json"

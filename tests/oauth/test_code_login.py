@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from oauth.claude_authority import Claude
 from oauth.shell import HERE, Command, Shell, visit
 from oauth.test_callback import fresh_port
-from oauth.test_claude import Claude, go
+from oauth.test_claude import go
 from upstream.waiting import eventually
 
 from cliproxy.cli.code_login import CodeLogin, LoginOptions

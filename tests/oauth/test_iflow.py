@@ -35,12 +35,7 @@ FIELDS = [
 
 @pytest.fixture
 def shell(tmp_path: Path, iflow: Iflow) -> Shell:
-    world = {
-        "apps.iflow.authorize_url": f"{iflow.url}/oauth", "apps.iflow.token_url": f"{iflow.url}/token",
-        "apps.iflow.user_info_url": f"{iflow.url}/user",
-        "cliproxy.providers.tokens.iflow.KEY_URL": f"{iflow.url}/key",
-    }  # fmt: skip
-    return Shell(tmp_path, world, {"oauth-clients": {"iflow": {"client-secret": SECRET}}})
+    return Shell(tmp_path, iflow.world(), {"oauth-clients": {"iflow": {"client-secret": SECRET}}})
 
 
 def go(iflow: Iflow, address: str, redirect: str) -> str:

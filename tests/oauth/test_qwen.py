@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import os
 import pty
@@ -11,7 +9,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +17,8 @@ from typing import Any
 
 import pytest
 from end_to_end.proxy import ROOT
-from oauth.authority import Answer, Asked, Authority
+from oauth.authority import Answer, Authority
+from oauth.qwen_authority import CLIENT, PENDING, SLOW, TOKENS, Qwen
 from oauth.shell import HERE, Shell
 
 from cliproxy.errors import LoginError, RefreshRejected, UpstreamError, UpstreamStatus
@@ -28,49 +27,6 @@ from cliproxy.providers.tokens import qwen as tokens
 from cliproxy.providers.tokens.apps import APPS
 from cliproxy.providers.tokens.client import TokenClient
 from cliproxy.providers.tokens.qwen import PollState
-
-CLIENT = "f0304373b74a44d2b584a3fb70ca9e56"
-PENDING = Answer({"error": "authorization_pending", "error_description": "The user has not finished"}, 400)
-SLOW = Answer({"error": "slow_down"}, 429)
-TOKENS = {
-    "access_token": "qwen-access-1", "refresh_token": "qwen-refresh-1", "token_type": "Bearer",
-    "resource_url": "portal.qwen.ai", "expires_in": 21600,
-}  # fmt: skip
-
-
-class Qwen(Authority):
-    """Alibaba's side of it. ``answers``: what polls get, one after the other, the tokens at last."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.answers: list[Answer | Callable[[], Answer]] = []
-        self.device: dict[str, Any] = {"device_code": "dev-1", "user_code": "ABCD-EFGH", "expires_in": 900}
-        self.challenge = ""
-        self.routes = {"POST /device": self.start, "POST /token": self.token}
-
-    def start(self, asked: Asked) -> Any:
-        assert asked.headers["accept"] == "application/json"
-        form = asked.form
-        self.challenge = form.pop("code_challenge")
-        assert len(self.challenge) == 43
-        assert form == {
-            "client_id": CLIENT, "scope": "openid profile email model.completion", "code_challenge_method": "S256",
-        }  # fmt: skip
-        complete = f"{self.url}/authorize?user_code=ABCD-EFGH"
-        return {"verification_uri": f"{self.url}/authorize", "verification_uri_complete": complete, **self.device}
-
-    def token(self, asked: Asked) -> Any:
-        assert asked.headers["accept"] == "application/json"
-        form = asked.form
-        verifier = form.pop("code_verifier")
-        assert len(verifier) == 43
-        digest = hashlib.sha256(verifier.encode()).digest()
-        assert base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == self.challenge
-        assert form == {
-            "grant_type": "urn:ietf:params:oauth:grant-type:device_code", "client_id": CLIENT, "device_code": "dev-1",
-        }  # fmt: skip
-        answer = self.answers.pop(0) if self.answers else Answer(TOKENS)
-        return answer if isinstance(answer, Answer) else answer()
 
 
 @pytest.fixture
@@ -82,10 +38,7 @@ def qwen() -> Iterator[Qwen]:
 
 @pytest.fixture
 def shell(tmp_path: Path, qwen: Qwen) -> Shell:
-    world: dict[str, Any] = {
-        "apps.qwen.device_url": f"{qwen.url}/device", "apps.qwen.token_url": f"{qwen.url}/token",
-        "cliproxy.oauth.qwen.INTERVAL": 0.02,
-    }  # fmt: skip
+    world: dict[str, Any] = {**qwen.world(), "cliproxy.oauth.qwen.INTERVAL": 0.02}
     return Shell(tmp_path, world)
 
 

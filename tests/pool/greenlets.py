@@ -294,7 +294,9 @@ class World:
         self.expect(self.registry._entries["m"].count == enabled, "registry and pool count differently")
         marks = {*self.registry._entries["m"].quota, *self.registry._entries["m"].suspended}
         self.expect(marks <= entries.keys(), f"marks of the departed: {marks - entries.keys()}")
-        self.expect(self.answers.total() == ASKING * ROUNDS and self.answers["good"] > 0.8 * ASKING * ROUNDS, f"{self.answers}")
+        self.expect(
+            self.answers.total() == ASKING * ROUNDS and self.answers["good"] > 0.8 * ASKING * ROUNDS, f"{self.answers}"
+        )
         self.expect(repr(self.scheduler) == "<RefreshScheduler 0 running>", repr(self.scheduler))
         self.keeper.stop()
         self.expect(set(read_state(state_path(str(self.folder)), 0)) == entries.keys(), "the state file is incomplete")

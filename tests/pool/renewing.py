@@ -44,9 +44,7 @@ class Kept:
         self.bench = Bench(settings=Settings(auth_dir=str(folder)), provider=self.provider)
         self.source = CredentialSource(self.bench.pool, FileStore(""), self.bench.settings)
         self.jobs: list[Callable[[], None]] = []
-        self.scheduler = RefreshScheduler(
-            self.bench.pool, self.source, clock=self.bench.clock, spawn=self.jobs.append
-        )
+        self.scheduler = RefreshScheduler(self.bench.pool, self.source, clock=self.bench.clock, spawn=self.jobs.append)
 
     def write(self, name: str = "a.json", **content: Any) -> None:
         (self.folder / name).write_text(json.dumps({"type": "claude", "email": "a@x", **content}))

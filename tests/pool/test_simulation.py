@@ -109,7 +109,11 @@ class World(Scripted):
         now = self.bench.clock.now
         for entry in self.bench.pool.list():
             behaviour = self.behaviours[entry.id]
-            if entry.blocked("m", now) is None and not isinstance(behaviour, PerMinute) and behaviour(now - START) is None:
+            if (
+                entry.blocked("m", now) is None
+                and not isinstance(behaviour, PerMinute)
+                and behaviour(now - START) is None
+            ):
                 return True
         return False
 

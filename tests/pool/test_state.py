@@ -100,7 +100,9 @@ def test_what_has_ended_is_forgotten_but_the_level(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"refresh_token": "new login"}, {"email": "b@x"}, {"proxy_url": "http://p"}], ids=["tokens", "account", "proxy"]
+    "change",
+    [{"refresh_token": "new login"}, {"email": "b@x"}, {"proxy_url": "http://p"}],
+    ids=["tokens", "account", "proxy"],
 )
 def test_a_change_while_nobody_looked_clears(server: Server, change: dict[str, str]) -> None:
     server.fails(status(401))

@@ -121,7 +121,7 @@ def test_secrets_stay_with_the_host_they_are_for(client: HttpClient) -> None:
 )  # fmt: skip
 def test_which_hosts_are_the_same(old: str, new: str, kept: bool) -> None:
     request = Outgoing(old, {"Authorization": "Bearer k", "X-Other": "1"}, b"{}", TimeLimits())
-    after = http_module._redirected(request, 308, new)
+    after = http_module.redirected(request, 308, new)
     assert ("Authorization" in after.headers) is kept
     assert after.headers["X-Other"] == "1"
     assert (after.method, after.body) == ("POST", b"{}")

@@ -63,6 +63,38 @@ def idle_limit_counts_from_the_last_byte() -> None:
 
 
 @scenario
+def a_call_ends_in_time_wherever_it_waits() -> None:
+    """Neither silence nor a last byte shortly before the end makes it longer."""
+    import gevent
+    from providers.forwarding import Scripted, read_head
+
+    from cliproxy.config.settings import TimeLimits
+    from cliproxy.errors import UpstreamError
+    from cliproxy.providers.free_call import BodyLost, call
+    from cliproxy.providers.http import Outgoing
+
+    def late(connection):  # type: ignore[no-untyped-def]
+        read_head(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\na")
+        gevent.sleep(0.8)
+        connection.sendall(b"b")
+        connection.recv(1)
+
+    def silent(connection):  # type: ignore[no-untyped-def]
+        read_head(connection)
+        connection.recv(1)
+
+    client = _client()
+    for script, kind in ((late, BodyLost), (silent, UpstreamError)):
+        with Scripted(script) as server:
+            request = Outgoing(server.url, {}, None, TimeLimits(), method="GET")
+            error, took = _failing(kind, lambda request=request: call(client, request, 1.0))
+            assert 0.9 < took < 1.6, took
+            assert isinstance(error, BodyLost) == (kind is BodyLost)
+    client.close()
+
+
+@scenario
 def a_slow_client_is_not_the_upstreams_silence() -> None:
     """The reader is busy elsewhere for longer than the idle limit; the next byte is waited for with a fresh limit."""
     import gevent

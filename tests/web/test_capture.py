@@ -180,6 +180,11 @@ def test_which_requests_are_logged(run: Run, recorder: Recorder, method: str, pa
     assert len(recorder.logs) == logged
 
 
+def test_a_path_cannot_forge_lines(run: Run, recorder: Recorder) -> None:
+    run(answering(b"{}"), path="/v1/messages/\nMethod: GET\xc3\xa9?a=1")
+    assert recorder.logs[0].request.url == "/v1/messages/\\nMethod: GET\u00e9?a=1"
+
+
 @pytest.mark.case("logging:22")
 def test_the_body_reaches_the_handler(run: Run, recorder: Recorder) -> None:
     body = bytes(range(256)) * 5000

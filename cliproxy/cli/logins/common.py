@@ -23,7 +23,7 @@ from cliproxy.oauth.token_files import checked_auth_dir, prefix_of, save_login
 from cliproxy.pool.stores.base import TokenStore
 from cliproxy.pool.stores.file import FileStore
 from cliproxy.providers.http import HttpClient
-from cliproxy.providers.tokens.apps import OAuthApp, app_of
+from cliproxy.providers.tokens.apps import OAuthApp, usable_app
 from cliproxy.providers.tokens.client import TokenClient
 
 C = TypeVar("C", bound=Callable[..., Any])
@@ -53,10 +53,7 @@ class Desk:
 
         :raises LoginError: it needs a client secret and none is configured.
         """
-        app = app_of(provider, self.settings, os.environ)
-        if app.needs_secret:
-            _ = app.secret
-        return app
+        return usable_app(provider, self.settings, os.environ)
 
     def authorize(self, flow: CodeFlow) -> TokenFile:
         """A code login from start to finish."""

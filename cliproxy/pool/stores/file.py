@@ -41,7 +41,7 @@ class FileStore:
     def save(self, credential: Credential, text: bytes | None = None) -> str:
         """Write the record's metadata with its ``disabled`` flag, or ``text``."""
         path = self._path_of(credential)
-        if credential.disabled and not path.exists():
+        if text is None and credential.disabled and not path.exists():
             return ""  # a deleted file is not brought back
         if not credential.metadata:
             raise ValueError(f"credential {credential.id} has nothing to write")
@@ -52,8 +52,10 @@ class FileStore:
         return str(path)
 
     def delete(self, credential_id: str) -> None:
-        """Remove the file of a record."""
-        self._inside(credential_id).unlink(missing_ok=True)
+        """Remove the file of a record; of a symbolic link the link, not what it leads to."""
+        path = self._base / credential_id
+        path = path.parent.resolve() / path.name if path.is_symlink() else path.resolve()
+        self._checked(path, credential_id).unlink(missing_ok=True)
 
     def push(self, message: str, paths: Sequence[str]) -> None:
         """Nothing: the files are the store."""
@@ -92,12 +94,13 @@ class FileStore:
         return self._inside(name)
 
     def _inside(self, name: str) -> Path:
-        """The path of a name under the base directory.
+        """The path of a name under the base directory, links followed.
 
         :raises ValueError: it would be somewhere else.
         """
-        base = self._base.resolve()
-        path = (base / name).resolve()
-        if path == base or base not in path.parents:
+        return self._checked((self._base / name).resolve(), name)
+
+    def _checked(self, path: Path, name: str) -> Path:
+        if self._base.resolve() not in path.parents:
             raise ValueError(f"{name!r} is outside the auth directory")
         return path

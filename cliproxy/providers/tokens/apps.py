@@ -113,3 +113,14 @@ def app_of(provider: str, settings: Settings, environment: Mapping[str, str]) ->
     app, own = APPS[provider], settings.oauth_clients.get(provider, OAuthClient())
     secret = own.client_secret or environment.get(secret_variable(provider), "") or app.client_secret
     return replace(app, client_id=own.client_id or app.client_id, client_secret=secret)
+
+
+def usable_app(provider: str, settings: Settings, environment: Mapping[str, str]) -> OAuthApp:
+    """As ``app_of``, for a login that begins.
+
+    :raises LoginError: it needs a client secret and none is configured.
+    """
+    app = app_of(provider, settings, environment)
+    if app.needs_secret:
+        _ = app.secret
+    return app

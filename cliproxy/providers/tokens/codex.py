@@ -46,7 +46,7 @@ def account_of(id_token: str) -> Account:
 
     The token comes straight from its issuer over TLS, and nothing is decided by it but names.
     """
-    claims = _claims(id_token)
+    claims = claims_of(id_token)
     if claims is None:
         log.warning("the id token of a Codex login cannot be read")
         return Account()
@@ -55,7 +55,7 @@ def account_of(id_token: str) -> Account:
     return Account(text_of(claims, "email"), text_of(auth, "chatgpt_account_id"), text_of(auth, "chatgpt_plan_type"))
 
 
-def _claims(token: str) -> dict[str, Any] | None:
+def claims_of(token: str) -> dict[str, Any] | None:
     """The middle part of a JWT; None for anything else."""
     parts = token.split(".")
     if len(parts) != 3:

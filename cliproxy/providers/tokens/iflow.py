@@ -61,14 +61,11 @@ def refreshed(client: TokenClient, app: OAuthApp, metadata: Mapping[str, Any]) -
 
 
 def key_name(client: TokenClient, cookie: str) -> str:
-    """The name of the key (and account) that a cookie belongs to.
+    """The name of the key (and account) that a cookie belongs to; empty when iFlow does not tell.
 
-    :raises UpstreamError: the cookie was refused, or there is no name.
+    :raises UpstreamError: the cookie was refused.
     """
-    name = text_of(_key_data(client.get(KEY_URL, {"Cookie": cookie, "Accept": _COOKIE_ACCEPT})), "name")
-    if not name:
-        raise UpstreamError("the answer has no account name")
-    return name
+    return text_of(_key_data(client.get(KEY_URL, {"Cookie": cookie, "Accept": _COOKIE_ACCEPT})), "name")
 
 
 def new_key(client: TokenClient, cookie: str, name: str) -> dict[str, str]:
@@ -84,9 +81,7 @@ def new_key(client: TokenClient, cookie: str, name: str) -> dict[str, str]:
     return {"api_key": key, "expired": text_of(data, "expireTime"), "name": text_of(data, "name") or name}
 
 
-def _by_cookie(
-    client: TokenClient, metadata: Mapping[str, Any], cookie: str, email: str, now: float
-) -> dict[str, Any]:
+def _by_cookie(client: TokenClient, metadata: Mapping[str, Any], cookie: str, email: str, now: float) -> dict[str, Any]:
     ends = parse_time(metadata.get("expired"))
     if ends is not None and ends - now > _ENOUGH:
         return dict(metadata)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -14,13 +15,17 @@ from cliproxy.providers.amp import AmpAnswer, AmpUpstream, ClientRequest
 from cliproxy.web.access_log import access_of
 from cliproxy.web.disconnect import ClientWatch, cut
 from cliproxy.web.headers import headers_of
+from cliproxy.web.mounted import prefix_of
 from cliproxy.web.protocols import JSON
 from cliproxy.web.proxied import ProxiedResponse
 from cliproxy.web.streaming import Body
 
 log = logging.getLogger(__name__)
 
+Headers = Sequence[tuple[str, str]]
+
 _UNREACHABLE = b'{"error":"amp_upstream_proxy_error","message":"Failed to reach Amp upstream"}'
+_LOCAL_PATH = re.compile("/(?!/)")
 _STEP, _CHUNKED_STEP = 1 << 14, 1 << 12
 _BUFFERED = 1 << 16
 """Bodies up to this size are read at once: they can be sent again when a kept-alive connection turns out to be dead."""
@@ -47,16 +52,31 @@ def forward(upstream: AmpUpstream, environ: Mapping[str, Any], client_key: str, 
 
 
 def target_of(environ: Mapping[str, Any]) -> str:
-    """Path and query as the client wrote them."""
-    raw: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
-    if raw.startswith("/"):
-        return raw.partition("#")[0]
-    if raw:  # the absolute form, meant for proxies
-        parts = urlsplit(raw)
-        return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+    """Path and query as the client wrote them, without the prefix that the application is mounted at."""
+    raw, prefix = _target_as_sent(environ), prefix_of(environ)
+    if raw and raw.startswith(prefix):
+        rest = raw[len(prefix) :]
+        return rest if rest.startswith("/") else f"/{rest}"
     path = quote(environ.get("PATH_INFO", "/").encode("latin-1"))
     query = environ.get("QUERY_STRING", "")
     return f"{path}?{query}" if query else path
+
+
+def _target_as_sent(environ: Mapping[str, Any]) -> str:
+    """Empty when the server does not tell."""
+    raw: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
+    if not raw or raw.startswith("/"):
+        return raw.partition("#")[0]
+    parts = urlsplit(raw)  # the absolute form, meant for proxies
+    return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+
+
+def _located(headers: Headers, prefix: str) -> Headers:
+    """Headers whose ``Location``, where it is a path of Amp's server, leads to the same path of ours."""
+    return [
+        (name, f"{prefix}{value}" if name.lower() == "location" and _LOCAL_PATH.match(value) else value)
+        for name, value in headers
+    ]
 
 
 class _Upload:
@@ -99,7 +119,7 @@ class _Upload:
 def _response(answer: AmpAnswer, environ: Mapping[str, Any], watch: ClientWatch) -> Response:
     response = ProxiedResponse(status=answer.status)
     response.headers.clear()
-    for name, value in answer.headers:
+    for name, value in _located(answer.headers, prefix_of(environ)):
         response.headers.add(name, value)
     if environ["REQUEST_METHOD"] == "HEAD" or answer.status in (204, 304):
         for _ in answer.blocks():  # nothing, but that ends it, and its connection stays

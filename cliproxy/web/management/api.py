@@ -25,11 +25,13 @@ class Route:
     """One path below ``/v0/management`` (Flask's notation), its methods, and the view.
 
     The view gets the path's parameters and returns JSON values (answered with 200) or a whole ``Response``.
+    ``keyless``: anybody may ask, as long as there is a management API; something else protects it.
     """
 
     path: str
     methods: tuple[str, ...]
     view: Callable[..., Any]
+    keyless: bool = False
 
 
 def management_blueprint(authenticator: ManagementAuthenticator, routes: Iterable[Route]) -> Blueprint:
@@ -38,17 +40,20 @@ def management_blueprint(authenticator: ManagementAuthenticator, routes: Iterabl
     for route in routes:
         blueprint.add_url_rule(
             f"/{route.path}", endpoint=f"{'-'.join(route.methods)} {route.path}".replace(".", "_"),
-            view_func=partial(_answered, authenticator, route.view), methods=list(route.methods),
+            view_func=partial(_answered, authenticator, route), methods=list(route.methods),
         )  # fmt: skip
     return blueprint
 
 
-def _answered(authenticator: ManagementAuthenticator, view: Callable[..., Any], **path: Any) -> Response:
+def _answered(authenticator: ManagementAuthenticator, route: Route, **path: Any) -> Response:
     try:
-        authenticator.check(request.environ)
+        if route.keyless:
+            authenticator.check_available()
+        else:
+            authenticator.check(request.environ)
     except ManagementRefused as refusal:
         return refusal.response
-    response = run(view, **path)
+    response = run(route.view, **path)
     response.headers.extend(authenticator.headers)
     return response
 

@@ -68,14 +68,21 @@ class ManagementAuthenticator:
         """What every response behind ``check`` carries (1.1, 2.2); those of a refusal have it already."""
         return {**VERSION_HEADERS, "Access-Control-Expose-Headers": EXPOSED_HEADERS}
 
+    def check_available(self) -> None:
+        """Let any request pass as long as there is a management API (2.1).
+
+        :raises ManagementRefused: with a 404.
+        """
+        if not self.available:
+            raise ManagementRefused(self._nothing_here())
+        self._was_available = True
+
     def check(self, environ: Mapping[str, Any]) -> None:
         """Let a request pass, or not (2.5). A bcrypt check that is needed runs in a thread.
 
         :raises ManagementRefused: with the response: 404 when management is off, else 401 or 403.
         """
-        if not self.available:
-            raise ManagementRefused(self._nothing_here())
-        self._was_available = True
+        self.check_available()
         local = is_local(environ)
         address = "" if local else remote_address(environ)
         if not local:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -120,8 +119,6 @@ def amp() -> Iterator[FakeAmp]:
 
 @pytest.fixture
 def make_world(tmp_path: Path, local: FakeUpstream, amp: FakeAmp) -> Iterator[Callable[..., World]]:
-    loggers = logging.getLogger(), logging.getLogger("cliproxy")
-    before = [(logger, logger.handlers[:], logger.level) for logger in loggers]
     made: list[World] = []
 
     def make(**ampcode: Any) -> World:
@@ -131,9 +128,6 @@ def make_world(tmp_path: Path, local: FakeUpstream, amp: FakeAmp) -> Iterator[Ca
     yield make
     for world in made:
         world.stop()
-    for logger, handlers, level in before:
-        logger.handlers[:] = handlers
-        logger.setLevel(level)
 
 
 @pytest.fixture

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-import logging
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from end_to_end.proxy import free_port
 from flask import Flask
+from management.dashboard import Visit, Visitor
+from oauth.sites import Site, move
 from werkzeug.test import TestResponse
 
 from cliproxy.app import create_app
@@ -88,8 +90,6 @@ def manage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Manage]:
     monkeypatch.setenv("WRITABLE_PATH", str(tmp_path))
     monkeypatch.delenv("CLIPROXY_PASSWORD", raising=False)
     made: list[Manager] = []
-    loggers = [logging.getLogger(), logging.getLogger("cliproxy")]
-    levels, handlers = [logger.level for logger in loggers], loggers[0].handlers[:]
 
     def begin(config: str = "port: 8080\n") -> Manager:
         made.append(Manager(tmp_path, config))
@@ -98,6 +98,24 @@ def manage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Manage]:
     yield begin
     for manager in made:
         manager.stop()
-    loggers[0].handlers[:] = handlers
-    for logger, level in zip(loggers, levels, strict=True):
-        logger.setLevel(level)
+
+
+@pytest.fixture
+def visit(manage: Manage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Visit]:
+    """``visit(CODEX)``: an application and the fake of a provider."""
+    monkeypatch.setattr("cliproxy.oauth.web_login.POLL", 0.02)
+    running: list[Any] = []
+
+    def begin(site: Site, config: Mapping[str, Any] | None = None) -> Visitor:
+        authority = site.make().__enter__()
+        running.append(authority)
+        port = free_port()
+        move(monkeypatch, site.world(authority, port))
+        settings = {"port": 8080, **site.settings} if config is None else config
+        text = "".join(f"{name}: {json.dumps(value)}\n" for name, value in settings.items())
+        return Visitor(manage(text), site, authority, port)
+
+    yield begin
+    for authority in running:
+        authority.__exit__(None, None, None)
+        assert authority.refusals == []
