@@ -136,3 +136,26 @@ def test_a_broken_file_on_the_server(visitor: Visitor, server: Proxy) -> None:
     expect(visitor.page.get_by_role("alert")).to_contain_text("The file on the server has problems.")
     expect(visitor.page.locator(".editor-lines .marked")).to_have_text("1")
     assert server.post(CHAT.path(), CHAT.body()).status == 200
+
+
+def test_far_problems_are_scrolled_to(visitor: Visitor) -> None:
+    visitor.expected = {400}
+    editor(visitor).fill("# a line\n" * 200 + "debug: perhaps\n")
+    editor(visitor).evaluate("area => { area.scrollTop = 0; }")
+    visitor.button("Save").click()
+    expect(visitor.page.locator(".editor-lines .marked")).to_be_in_viewport()
+    visitor.button("Revert").click()
+    visitor.button("Revert").click()
+    expect(visitor.button("Revert")).to_be_disabled()
+
+
+def test_leaving_while_it_loads(visitor: Visitor) -> None:
+    """What comes too late for a view is not blamed on the next one."""
+    visitor.go("keys")
+    visitor.context.route("**/v0/management/config", lambda route: None)  # never answered
+    visitor.page.get_by_role("region", name="Claude").get_by_role("button", name="Delete").click()
+    with visitor.page.expect_request("**/v0/management/config"):
+        visitor.button("Delete").click()
+    visitor.go("models")
+    visitor.page.wait_for_load_state("networkidle")
+    expect(visitor.page.get_by_role("alert")).to_have_count(0)

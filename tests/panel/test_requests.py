@@ -43,7 +43,7 @@ def test_a_request_appears(visitor: Visitor, server: Proxy) -> None:
     assert server.post(CHAT.path(), CHAT.body()).status == 200
     expect(rows(visitor)).to_have_count(1)
     expect(rows(visitor).first).to_contain_text("POST /v1/chat/completions")
-    expect(rows(visitor).first).to_contain_text("200")
+    expect(rows(visitor).first.locator(".chip")).to_have_text("200")
     expect(rows(visitor).first).to_contain_text("127.0.0.1")
     assert server.post("/v1/messages", {"model": "nobody"}).status >= 400
     expect(rows(visitor)).to_have_count(2)

@@ -33,6 +33,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
 def check(visitor: Visitor) -> None:
     """What must hold for whatever is on the screen."""
     assert visitor.wider_than_screen() == []
+    expect(visitor.page.locator(".banner.bad:visible")).to_have_count(0)
     weak = visitor.page.evaluate(CONTRASTS, LEAST_CONTRAST)
     assert weak == []
     nameless = visitor.page.evaluate(
@@ -97,7 +98,8 @@ def test_what_is_wrong_with_the_configuration(shown: Proxy, visit: Visit, screen
 def test_a_request_log(shown: Proxy, visit: Visit, screenshots: Path, look: str) -> None:
     visitor = visit(shown, **LOOKS[look])
     visitor.log_in("requests/logs")
-    visitor.page.get_by_role("row", name="400").get_by_role("link").click()
+    refused = visitor.page.locator("tr", has=visitor.page.get_by_text("400", exact=True))
+    refused.get_by_role("link").click()
     expect(visitor.page.get_by_role("heading", name="Timings")).to_be_visible()
     check(visitor)
     visitor.picture(screenshots, f"{look}-request-log")

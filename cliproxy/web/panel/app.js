@@ -38,7 +38,7 @@ class Page {
 
   /** Something that is asked for again and again failed, or (null) works again. */
   failed(error) {
-    this.trouble(error);
+    if (!this.signal.aborted) this.trouble(error); // else another view is shown by now
   }
 }
 

@@ -60,7 +60,10 @@ export class Editor {
 
   /** Scroll so that a line can be seen. */
   reveal(line) {
-    this.area.scrollTop = Math.max(0, (line - 4) * this.lineHeight());
+    const { scrollTop, clientHeight } = this.area;
+    const place = line * this.lineHeight();
+    if (place > scrollTop + this.lineHeight() && place < scrollTop + clientHeight) return;
+    this.area.scrollTop = Math.max(0, place - 4 * this.lineHeight());
     this.follow();
   }
 
