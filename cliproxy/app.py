@@ -229,6 +229,7 @@ class Lifecycle:
         """Load the credentials and begin to watch."""
         self._live.subscribe(self._settings_changed)
         self._source.tidy()
+        self._logins.tidy()
         self._source.load()
         if password := os.environ.get("CLIPROXY_PASSWORD", ""):
             self._keep_alive = system.KeepAlive(password)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -79,3 +80,11 @@ def test_cooldowns_survive_without_a_server_of_ours_too(tmp_path: Path) -> None:
     app.extensions["cliproxy.lifecycle"].stop()
     state = json.loads((tmp_path / ".cliproxy-state").read_bytes())
     assert state["credentials"]["demo"]["counters"]["attempts"] == 1
+
+
+def test_what_a_killed_process_left_of_a_login(tmp_path: Path) -> None:
+    left = tmp_path / ".oauth-codex-abc.oauth"
+    left.write_text("{}")
+    os.utime(left, (1, 1))
+    create_app(Settings(auth_dir=str(tmp_path))).extensions["cliproxy.lifecycle"].stop()
+    assert not left.exists()

@@ -5,6 +5,8 @@ It is a file so that any process which shares the directory can deliver it, such
 
 from __future__ import annotations
 
+import contextlib
+import time
 from pathlib import Path
 
 import orjson
@@ -46,6 +48,14 @@ class Handover:
         except OSError:
             return False
         return True
+
+
+def remove_stale(auth_dir: str, older_than: float) -> None:
+    """Delete files older than so many seconds: nobody waits for them any more, and they hold codes."""
+    for path in Path(auth_dir).glob(".oauth-*.oauth"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > older_than:
+                path.unlink()
 
 
 def _plain(text: str) -> str:

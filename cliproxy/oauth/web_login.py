@@ -17,8 +17,8 @@ from cliproxy.errors import LoginError
 from cliproxy.oauth.desk import LoginDesk
 from cliproxy.oauth.flow import Callback
 from cliproxy.oauth.forwarder import Forwarder, Forwarders
-from cliproxy.oauth.handover import Handover
-from cliproxy.oauth.sessions import LoginSessions
+from cliproxy.oauth.handover import Handover, remove_stale
+from cliproxy.oauth.sessions import LIFETIME, LoginSessions
 from cliproxy.oauth.web_flows import WEB_PROVIDERS, WebLogin, WebProvider
 
 log = logging.getLogger(__name__)
@@ -142,6 +142,10 @@ class WebLogins:
         running.thread = threading.Thread(target=self._run, args=(running,), name=f"login-{name}", daemon=True)
         running.thread.start()
         return login
+
+    def tidy(self) -> None:
+        """Remove what a killed process has left of its logins."""
+        off_hub(lambda: remove_stale(self.desk.folder(), LIFETIME))
 
     def deliver(self, name: str, callback: Callback) -> bool:
         """Hand a callback to the login that waits for its state; False when none of this provider does.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from cliproxy.oauth.flow import Callback
-from cliproxy.oauth.handover import Handover
+from cliproxy.oauth.handover import Handover, remove_stale
 
 
 @pytest.fixture
@@ -56,6 +57,17 @@ def test_discarding(handover: Handover, path: Path) -> None:
     handover.put(Callback("c"))
     assert handover.discard()
     assert not path.exists()
+
+
+def test_what_nobody_waits_for(handover: Handover, path: Path) -> None:
+    old = path.with_name(".oauth-codex-old.oauth")
+    for each in (path, old, path.with_name("login.json")):
+        each.write_text("{}")
+        if each != path:
+            os.utime(each, (1, 1))
+    remove_stale(str(path.parent), 600)
+    assert sorted(each.name for each in path.parent.iterdir()) == [path.name, "login.json"]
+    remove_stale(str(path.parent / "none"), 600)
 
 
 def test_no_folder(tmp_path: Path) -> None:
