@@ -153,7 +153,6 @@ def _assemble(
     usage = UsageStatistics(
         UsageQueue(metrics.take, timeline.take), UsageStore(counted, enabled=settings.usage_statistics_enabled)
     )  # fmt: skip
-    management = ManagementAuthenticator(live, os.environ)
     editor = ConfigEditor(live, path)
     logins = WebLogins(LoginDesk(live, store, http, source.catch_up, os.environ, lambda: source.auth_dir))
     dispatcher = Dispatcher(pool, settings=live, usage=usage, renew=tokens.after_refusal)
@@ -164,13 +163,8 @@ def _assemble(
     app = Flask("cliproxy", static_folder=None)
     app.extensions[EXTENSION] = found
     server.install(app)
-    for module in (system, models, openai, responses, claude, gemini, internal, relay):
-        app.register_blueprint(module.blueprint)
-    app.register_blueprint(metrics_blueprint(MetricsView(metrics, management, live, usage.queue.flush)))
     parts = Parts(editor, output, usage, timeline, recent, logins, pool, source, registry, http)
-    app.register_blueprint(management_blueprint(management, all_routes(parts)))
-    app.register_blueprint(panel_blueprint(live, os.environ))
-    app.register_blueprint(callbacks_blueprint(logins))
+    _add_routes(app, live, parts, metrics)
     routes = Routing.of(pool, registry, dispatcher, settings)
     app.extensions[f"{EXTENSION}.routing"] = routes
     amp = AmpModule(routes, AmpSecrets(SecretsFile.of_user()), http)
@@ -189,6 +183,17 @@ def _assemble(
     for key in embedded.keys:
         source.connect(key, key)
     return app
+
+
+def _add_routes(app: Flask, live: LiveSettings, parts: Parts, metrics: Metrics) -> None:
+    """Everything but the modules' routes."""
+    management = ManagementAuthenticator(live, os.environ)
+    for module in (system, models, openai, responses, claude, gemini, internal, relay):
+        app.register_blueprint(module.blueprint)
+    app.register_blueprint(metrics_blueprint(MetricsView(metrics, management, live, parts.usage.queue.flush)))
+    app.register_blueprint(management_blueprint(management, all_routes(parts)))
+    app.register_blueprint(panel_blueprint(live, os.environ))
+    app.register_blueprint(callbacks_blueprint(parts.logins))
 
 
 class Lifecycle:
